@@ -1,0 +1,111 @@
+"""What the flows need of a CRM, and nothing of any one CRM's wire.
+
+Implementations: ``connector.crm.salesforce`` (any org, and the local sandbox). docs/adding-a-crm.md shows how to add one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Protocol
+
+Record = Mapping[str, Any]
+"""Field name to value, in the CRM's own API names; a parent is named by external id: {"Case__r": {"Connector_Key__c": "…"}}."""
+
+
+class Outcome(StrEnum):
+    """What one record's answer asks for."""
+
+    OK = "ok"
+    RETRY = "retry"  # a lock or a busy server: the same record, later
+    WAIT = "wait"  # the API budget: every record, later
+    REMAP = "remap"  # a parent was deleted or its record replaced by another: look it up, then again
+    DEAD = "dead"  # the CRM will never take it as it is: a person decides
+    HALT = "halt"  # an admin must change something in the org: nothing more until then
+
+
+@dataclass(frozen=True, slots=True)
+class RowResult:
+    """The CRM's answer to one record, in the order sent; ``message`` is the CRM's own words."""
+
+    outcome: Outcome
+    crm_id: str | None = None
+    created: bool = False
+    code: str | None = None
+    message: str | None = None
+    fields: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """API calls used and allowed in the org's rolling 24 hours, as its last answer told; None before the first."""
+
+    used: int
+    total: int
+    seen_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Deleted:
+    """Records that were deleted in a span of time, and how far the span may safely move on."""
+
+    ids: tuple[str, ...]
+    covered_until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class CrmCheck:
+    """One thing that `connector check` asked the CRM: whether it holds, and the cure if not."""
+
+    name: str
+    ok: bool
+    detail: str
+    cure: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Calls:
+    """API calls this process made, by kind."""
+
+    reads: int = 0
+    writes: int = 0
+    logins: int = 0
+    by_path: Mapping[str, int] = field(default_factory=dict)
+
+
+class CRM(Protocol):
+    """A customer relationship system that keeps contacts and shows cases and interactions beside them."""
+
+    def upsert(self, obj: str, key_field: str, records: Sequence[Record]) -> list[RowResult]:
+        """One result per record, in order; whole-call faults raise Retryable or Misconfigured (nothing is known then)."""
+        ...
+
+    def changed(self, obj: str, fields: Sequence[str], since: datetime | None, *, where: str = "") -> Iterator[Record]:
+        """Records whose system stamp is at or after ``since``, oldest first, deleted ones included where the CRM tells."""
+        ...
+
+    def deleted(self, obj: str, since: datetime, until: datetime) -> Deleted:
+        """Ids deleted in the span."""
+        ...
+
+    def fields(self, obj: str) -> Mapping[str, Mapping[str, Any]] | None:
+        """The object's fields by API name as the org describes them; None where the org has no such object."""
+        ...
+
+    def budget(self) -> Budget | None:
+        """API calls used and allowed, as last told."""
+        ...
+
+    def calls(self) -> Calls:
+        """API calls made by this process so far."""
+        ...
+
+    def check(self) -> list[CrmCheck]:
+        """Login, version, package, permissions and budget, each with its cure."""
+        ...
+
+    def install(self, package: bytes, *, check_only: bool = False) -> list[str]:
+        """Deploys the package; the component messages; raises CrmRejected with the org's words when it fails."""
+        ...

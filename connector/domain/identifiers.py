@@ -1,0 +1,201 @@
+"""Phones, e-mails and handles in one canonical form each, so that equal means equal.
+
+The one module that knows ``phonenumbers`` and ``email_validator``. Nothing here asks a server: e-mail domains are not looked up.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import lru_cache
+from urllib.parse import unquote, urlsplit
+
+import phonenumbers
+from email_validator import EmailNotValidError, validate_email
+from phonenumbers import PhoneNumber, PhoneNumberType
+
+
+class IdentifierKind(StrEnum):
+    """What an identifier is."""
+
+    PHONE = "phone"
+    EMAIL = "email"
+    HANDLE = "handle"
+
+
+@dataclass(frozen=True, slots=True)
+class Identifier:
+    """A phone, e-mail or handle in canonical form; ``network`` is empty for phones and e-mails."""
+
+    kind: IdentifierKind
+    value: str
+    network: str = ""
+
+
+CROWDED_AT = 25
+"""An e-mail or phone on more contacts than this says nothing about one person: a switchboard, a shared desk."""
+
+_COUNTRY_NAMES = {
+    "argentina": "AR", "australia": "AU", "austria": "AT", "belgium": "BE", "brasil": "BR", "brazil": "BR", "bulgaria": "BG",
+    "canada": "CA", "chile": "CL", "china": "CN", "colombia": "CO", "croatia": "HR", "czechia": "CZ", "czech republic": "CZ",
+    "denmark": "DK", "deutschland": "DE", "ecuador": "EC", "egypt": "EG", "england": "GB", "espana": "ES", "españa": "ES",
+    "estonia": "EE", "finland": "FI", "france": "FR", "georgia": "GE", "germany": "DE", "great britain": "GB", "greece": "GR",
+    "hong kong": "HK", "hungary": "HU", "iceland": "IS", "india": "IN", "indonesia": "ID", "ireland": "IE", "israel": "IL",
+    "italia": "IT", "italy": "IT", "japan": "JP", "kenya": "KE", "latvia": "LV", "lithuania": "LT", "luxembourg": "LU",
+    "malaysia": "MY", "mexico": "MX", "méxico": "MX", "morocco": "MA", "netherlands": "NL", "new zealand": "NZ", "nigeria": "NG",
+    "norway": "NO", "pakistan": "PK", "peru": "PE", "perú": "PE", "philippines": "PH", "poland": "PL", "portugal": "PT",
+    "romania": "RO", "russia": "RU", "russian federation": "RU", "saudi arabia": "SA", "scotland": "GB", "serbia": "RS",
+    "singapore": "SG", "slovakia": "SK", "slovenia": "SI", "south africa": "ZA", "south korea": "KR", "korea": "KR", "spain": "ES",
+    "sweden": "SE", "switzerland": "CH", "taiwan": "TW", "thailand": "TH", "turkey": "TR", "türkiye": "TR", "uk": "GB",
+    "ukraine": "UA", "united arab emirates": "AE", "united kingdom": "GB", "united states": "US",
+    "united states of america": "US", "uruguay": "UY", "usa": "US", "venezuela": "VE", "viet nam": "VN", "vietnam": "VN",
+}  # fmt: skip
+
+_ROLE_LOCALS = frozenset(
+    "abuse admin administrator billing contact customerservice do-not-reply donotreply enquiries feedback hello help helpdesk "
+    "hostmaster info invoice jobs mail mailer-daemon marketing me media news newsletter no-reply nobody none noreply office "
+    "orders postmaster press privacy reception root sales security service support team test tester testing unknown user "
+    "webmaster anonymous anon example xxx asdf na null".split()
+)
+_JUNK_DOMAINS = frozenset(
+    "example.com example.org example.net test.com test.de email.com domain.com none.com noemail.com invalid localhost".split()
+)
+_DOTLESS = frozenset({"gmail.com", "googlemail.com"})
+_EMAIL = re.compile(r"[\w.+'-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63})+", re.UNICODE)
+_URL_PREFIXES = frozenset({"user", "c", "channel", "in", "company", "people", "u", "profile", "pages"})
+_CASE_MATTERS = frozenset({"youtube_channel", "line", "wechat"})
+
+
+def country_code(country: str | None) -> str | None:
+    """The two-letter region of a country's name or code; None when it is not known."""
+    if not country:
+        return None
+    text = country.strip()
+    if len(text) == 2 and text.upper() in phonenumbers.SUPPORTED_REGIONS:
+        return text.upper()
+    return _COUNTRY_NAMES.get(text.casefold().removeprefix("the "))
+
+
+@lru_cache(maxsize=8192)
+def canonical_phone(text: str | None, country: str | None = None) -> str | None:
+    """The number as E.164 without extension, its mobile prefix as the country dials it today; None for what is no number."""
+    if not text:
+        return None
+    cleaned = text.removeprefix("whatsapp:").removeprefix("tel:").strip()
+    if cleaned.startswith("00"):
+        cleaned = "+" + cleaned[2:]
+    for candidate, region in _readings(cleaned, country_code(country)):
+        number = _parse(candidate, region)
+        if number is not None and _plausible(number):
+            return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+    return None
+
+
+def _readings(text: str, region: str | None) -> list[tuple[str, str | None]]:
+    readings: list[tuple[str, str | None]] = [] if region is None and not text.startswith("+") else [(text, region)]
+    digits = re.sub(r"\D", "", text)
+    if not text.startswith("+") and 10 < len(digits) <= 15:
+        readings.append(("+" + digits, None))
+    return readings
+
+
+def _parse(text: str, region: str | None) -> PhoneNumber | None:
+    try:
+        number = phonenumbers.parse(text, region)
+    except phonenumbers.NumberParseException:
+        return None
+    return _modern(number)
+
+
+def _modern(number: PhoneNumber) -> PhoneNumber:
+    """Three countries changed how a mobile is written abroad; both spellings are the same telephone."""
+    national = str(number.national_number)
+    code = number.country_code
+    if code == 52 and len(national) == 11 and national.startswith("1"):
+        return _with(number, national[1:])
+    if code == 55 and len(national) == 10 and national[2] in "6789":
+        return _with(number, f"{national[:2]}9{national[2:]}")
+    if code == 54 and len(national) == 10 and not national.startswith("9"):
+        mobile = _with(number, "9" + national)
+        landline = phonenumbers.number_type(number) == PhoneNumberType.FIXED_LINE
+        if not landline and phonenumbers.is_valid_number(mobile):
+            return mobile
+    return number
+
+
+def _with(number: PhoneNumber, national: str) -> PhoneNumber:
+    return PhoneNumber(country_code=number.country_code, national_number=int(national))
+
+
+def _plausible(number: PhoneNumber) -> bool:
+    national = str(number.national_number)
+    if len(set(national)) <= 2 and len(national) > 5:
+        return False
+    if national in "01234567890123456789" or national in "98765432109876543210":
+        return False
+    return phonenumbers.is_possible_number(number)
+
+
+@lru_cache(maxsize=8192)
+def canonical_email(text: str | None) -> str | None:
+    """The address in lower case, domain in Unicode form; None for junk, role desks and what is no address."""
+    if not text:
+        return None
+    try:
+        checked = validate_email(text.strip(), check_deliverability=False, allow_smtputf8=True, test_environment=True)
+    except EmailNotValidError:
+        return None
+    local, domain = checked.local_part.casefold(), checked.domain.casefold()
+    if local in _ROLE_LOCALS or domain in _JUNK_DOMAINS or domain.endswith((".test", ".invalid", ".example")):
+        return None
+    if domain in _DOTLESS:
+        local, domain = local.split("+")[0].replace(".", ""), "gmail.com"
+    return f"{local}@{domain}"
+
+
+def emails_in(text: str | None) -> tuple[str, ...]:
+    """The canonical addresses written in a text, in order, each once."""
+    if not text or "@" not in text:
+        return ()
+    found = (canonical_email(match.strip(".'-")) for match in _EMAIL.findall(text[:4000]))
+    return tuple(dict.fromkeys(each for each in found if each))
+
+
+def phones_in(text: str | None, country: str | None = None) -> tuple[str, ...]:
+    """The canonical numbers written in a text, in order, each once."""
+    if not text or sum(char.isdigit() for char in text) < 7:
+        return ()
+    matcher = phonenumbers.PhoneNumberMatcher(text[:4000], country_code(country), max_tries=20)
+    found = (canonical_phone(phonenumbers.format_number(each.number, phonenumbers.PhoneNumberFormat.E164)) for each in matcher)
+    return tuple(dict.fromkeys(each for each in found if each))
+
+
+def local_part(email: str) -> str:
+    """What stands before the @, without a +tag."""
+    return email.rpartition("@")[0].split("+")[0]
+
+
+def canonical_handle(text: str | None, network: str = "") -> str | None:
+    """The handle as the network shows it, without @, address or spaces, in lower case; None when nothing is left."""
+    if not text:
+        return None
+    cleaned = unicodedata.normalize("NFKC", text).strip().strip("/")
+    if "://" in cleaned or cleaned.lower().startswith(("www.", "facebook.com/", "instagram.com/", "x.com/", "twitter.com/", "t.me/")):
+        cleaned = _from_url(cleaned)
+    cleaned = "".join(char for char in cleaned if char.isprintable() and not char.isspace()).lstrip("@")
+    if network == "mastodon" and cleaned.count("@") == 1:
+        return cleaned.casefold()
+    return (cleaned if network in _CASE_MATTERS else cleaned.casefold()) or None
+
+
+def _from_url(text: str) -> str:
+    try:
+        path = urlsplit(text if "://" in text else f"https://{text}").path
+    except ValueError:
+        return text
+    parts = [unquote(part) for part in path.split("/") if part]
+    while len(parts) > 1 and parts[0].lower() in _URL_PREFIXES:
+        parts.pop(0)
+    return parts[0] if parts else ""

@@ -1,0 +1,139 @@
+"""Transactions. The differences between SQLite and PostgreSQL live in ``store/`` alone, most of them here.
+
+On SQLite the driver's own transaction handling is off and BEGIN IMMEDIATE is ours: with the default mode a rolled-back
+outer transaction left the rows of its savepoints behind, and DDL too (measured; tests/contract/test_transactions.py).
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import OperationalError
+
+from connector.errors import Misconfigured, StoreBusy
+
+BUSY_TIMEOUT_MS = 10_000
+
+
+class UnitOfWork:
+    """One write transaction: everything in it happens, or nothing."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        self.is_sqlite = connection.dialect.name == "sqlite"
+
+    @contextmanager
+    def savepoint(self) -> Iterator[None]:
+        """A part that may fail alone: what it wrote is undone, the rest of the transaction stays."""
+        with self.connection.begin_nested():
+            yield
+
+    def database_now(self) -> int:
+        """The database's clock, epoch milliseconds: leases and back-off go by it, whatever the hosts' clocks say."""
+        if self.is_sqlite:
+            statement = "SELECT CAST(ROUND((julianday('now') - 2440587.5) * 86400000) AS INTEGER)"
+        else:
+            statement = "SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)"
+        return int(self.connection.execute(text(statement)).scalar_one())
+
+
+class Store:
+    """The database: one engine, write transactions and read-only looks."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self.is_sqlite = engine.dialect.name == "sqlite"
+
+    @contextmanager
+    def begin(self) -> Iterator[UnitOfWork]:
+        """A write transaction; commits at the end, rolls back on any exception.
+
+        Raises StoreBusy when the database is locked, full or away.
+        """
+        try:
+            with self.engine.begin() as connection:
+                yield UnitOfWork(connection)
+        except OperationalError as error:
+            raise as_store_error(error) from error
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A read-only look at one consistent state."""
+        try:
+            with self.engine.connect().execution_options(read_only=True) as connection:
+                yield connection
+        except OperationalError as error:
+            raise as_store_error(error) from error
+
+    def close(self) -> None:
+        """Gives back every connection."""
+        self.engine.dispose()
+
+
+def as_store_error(error: OperationalError) -> StoreBusy:
+    """The database's fault as our own, with the cure."""
+    words = str(error.orig).lower()
+    if "full" in words or "no space" in words:
+        return StoreBusy(
+            "The store's disk is full: free space in the data directory; senders will send again.", retry_after=60
+        )
+    if "readonly" in words or "read-only" in words:
+        return StoreBusy("The store is read-only: give this user write access to the data directory.", retry_after=60)
+    return StoreBusy("The store is busy or away; senders will send again.", retry_after=5)
+
+
+def open_store(url: str) -> Store:
+    """The store at a database URL (SQLite or PostgreSQL), set up so that a commit survives a power cut.
+
+    Raises Misconfigured for another database or a SQLite file whose folder cannot be made.
+    """
+    parsed = make_url(url)
+    backend = parsed.get_backend_name()
+    if backend == "sqlite":
+        return Store(_sqlite_engine(url, parsed.database))
+    if backend == "postgresql":
+        return Store(_postgres_engine(url))
+    raise Misconfigured(f"CONNECTOR_DATABASE_URL names {backend}: use sqlite:///path or postgresql+psycopg://…")
+
+
+def _sqlite_engine(url: str, path: str | None) -> Engine:
+    if path and path != ":memory:":
+        folder = Path(path).expanduser().parent
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise Misconfigured(
+                f"The data directory {folder} cannot be made: {error.strerror}; set CONNECTOR_DATA_DIR."
+            ) from error
+    engine = create_engine(url, connect_args={"check_same_thread": False, "timeout": BUSY_TIMEOUT_MS / 1000})
+
+    @event.listens_for(engine, "connect")
+    def prepare(connection: sqlite3.Connection, _record: Any) -> None:
+        connection.isolation_level = None
+        for pragma in (
+            "journal_mode=WAL",
+            "synchronous=FULL",
+            "foreign_keys=ON",
+            "secure_delete=ON",
+            f"busy_timeout={BUSY_TIMEOUT_MS}",
+            "temp_store=MEMORY",
+            "cache_size=-65536",
+        ):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        read_only = connection.get_execution_options().get("read_only", False)
+        connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
+
+    return engine
+
+
+def _postgres_engine(url: str) -> Engine:
+    return create_engine(url, pool_size=10, max_overflow=10, pool_pre_ping=True, pool_timeout=10)
