@@ -25,6 +25,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql
 
+from connector.store.suggestion_tables import define as define_suggestion_tables
+from connector.store.triggers import refuse_changes
+
 metadata = MetaData(
     naming_convention={
         "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -71,20 +74,28 @@ deliveries = Table(
     Column("run_at", Millis, nullable=False, server_default="0"),
     Column("lease_until", Millis),
     Column("claim", Key),
+    Column("first_failed_at", Millis),  # three days of failing make it dead
     Column("error", Text),
     Column("settled_at", Millis),
     Column("duplicates", Integer, nullable=False, server_default="0"),
     UniqueConstraint("source", "key"),
     _one_of("state", "new", "done", "dead"),
+    Index("ix_deliveries_waiting", "id", sqlite_where=text("state = 'new'"), postgresql_where=text("state = 'new'")),
     Index(
-        "ix_deliveries_waiting",
-        "run_at",
-        "id",
-        sqlite_where=text("state = 'new'"),
-        postgresql_where=text("state = 'new'"),
+        "ix_deliveries_claimed",
+        "claim",
+        "source",
+        sqlite_where=text("claim IS NOT NULL"),
+        postgresql_where=text("claim IS NOT NULL"),
     ),
     Index("ix_deliveries_source_received_at", "source", "received_at"),
     Index("ix_deliveries_settled_at", "settled_at"),
+    Index(
+        "ix_deliveries_dead",
+        "id",
+        sqlite_where=text("state = 'dead'"),
+        postgresql_where=text("state = 'dead'"),
+    ),
 )
 
 shelf = Table(
@@ -156,6 +167,8 @@ social_profiles = Table(
         sqlite_where=text("external_id IS NULL"), postgresql_where=text("external_id IS NULL"),
     ),
     Index("ix_social_profiles_handle_key", "network", "handle_key"),
+    Index("ix_social_profiles_handle", "handle_key"),
+    Index("ix_social_profiles_last_seen_at", "last_seen_at"),
     _one_of("kind", "person", "organisation", "shared", "brand"),
     _one_of("status", "active", "deleted", "suspended"),
 )  # fmt: skip
@@ -189,6 +202,8 @@ crm_contacts = Table(
     Column("synced_at", Millis, nullable=False),
     Index("ix_crm_contacts_email", "email"),
     Index("ix_crm_contacts_last_name", "last_name"),
+    Index("ix_crm_contacts_phone", "phone"),
+    Index("ix_crm_contacts_mobile", "mobile"),
     Index("ix_crm_contacts_master_id", "master_id"),
 )
 
@@ -247,6 +262,15 @@ cases = Table(
     Index("ix_cases_profile_id", "profile_id"),
     Index("ix_cases_crm_contact_id", "crm_contact_id"),
     Index("ix_cases_opened_at", "opened_at"),
+    Index("ix_cases_first_inbound_at", "first_inbound_at"),
+    Index("ix_cases_crm_number", "crm_number"),
+    Index(
+        "ix_cases_inbox",
+        "last_inbound_at",
+        "id",
+        sqlite_where=text("closed_at IS NULL AND origin = 'connector'"),
+        postgresql_where=text("closed_at IS NULL AND origin = 'connector'"),
+    ),
 )
 
 interactions = Table(
@@ -395,7 +419,7 @@ ledger = Table(
     CheckConstraint("seq > 0", name="seq_positive"),
     Index("ix_ledger_link_id", "link_id"),
 )
-"""Append-only by trigger (migration 0001): neither UPDATE nor DELETE succeeds."""
+"""Append-only by trigger (store/triggers.py): neither UPDATE nor DELETE succeeds."""
 
 subject_keys = Table(
     "subject_keys",
@@ -428,6 +452,9 @@ rejected_suggestions = Table(
 
 # Outbox and sync -----------------------------------------------------------------------------------------------------
 
+OUTBOX_AHEAD = "state = 'pending' AND sent_ver = 0 AND (claim IS NOT NULL OR run_at > 0)"
+"""Rows that later rows of the same parent wait for: first sendings that are under way or in back-off."""
+
 outbox = Table(
     "outbox",
     metadata,
@@ -445,26 +472,38 @@ outbox = Table(
     Column("run_at", Millis, nullable=False, server_default="0"),
     Column("lease_until", Millis),
     Column("claim", Key),
+    Column("first_failed_at", Millis),  # three days of failing make it dead
     Column("error_code", Key),
     Column("error", Text),
     Column("crm_id", Key),
     Column("sent_digest", Key),  # of the record last accepted: an equal one is not sent again
     Column("sent_contact_id", Key),  # the contact we last wrote: only our own value is ever taken back
     Column("settled_at", Millis),
-    UniqueConstraint("object", "external_key"),
+    UniqueConstraint("external_key", "object"),  # this order: a parent is looked up by its key alone
     _one_of("state", "pending", "sent", "dead", "dropped"),
     CheckConstraint("sent_ver <= ver", name="never_ahead"),
     Index(
-        "ix_outbox_waiting",
-        "rank",
-        "run_at",
-        "id",
-        sqlite_where=text("state = 'pending'"),
-        postgresql_where=text("state = 'pending'"),
+        "ix_outbox_waiting", "rank", "id",
+        sqlite_where=text("state = 'pending'"), postgresql_where=text("state = 'pending'"),
+    ),
+    Index(
+        "ix_outbox_claimed", "claim",
+        sqlite_where=text("claim IS NOT NULL"), postgresql_where=text("claim IS NOT NULL"),
+    ),
+    Index(
+        "ix_outbox_ahead", "parent_key", "id",
+        sqlite_where=text(OUTBOX_AHEAD), postgresql_where=text(OUTBOX_AHEAD),
+    ),
+    Index(
+        "ix_outbox_dead",
+        "object",
+        "error_code",
+        sqlite_where=text("state = 'dead'"),
+        postgresql_where=text("state = 'dead'"),
     ),
     Index("ix_outbox_parent_key", "parent_key"),
     Index("ix_outbox_crm_id", "crm_id"),
-)
+)  # fmt: skip
 
 crm_state = Table(
     "crm_state",
@@ -537,4 +576,7 @@ audit = Table(
     Column("detail", Text, nullable=False, server_default="{}"),  # ids, counts and enum values only
     Index("ix_audit_object", "object", "object_id"),
 )
-"""Append-only by trigger (migration 0001)."""
+"""Append-only by trigger (store/triggers.py)."""
+
+define_suggestion_tables(metadata)
+refuse_changes(ledger, audit)
