@@ -368,6 +368,7 @@ links = Table(
     Column("answered_at", Millis),
     Column("ended_at", Millis),
     Column("cool_until_at", Millis),
+    Column("method", Key),  # how the last answer reached us; null before there is one
     Column("by", Text, nullable=False),
     Index(
         "uq_links_live_pair", "profile_id", "contact_id", unique=True,
@@ -389,11 +390,12 @@ grants = Table(
     Column("purpose", Key, primary_key=True),
     Column("seq", BigInteger, primary_key=True),  # the ledger entry that made it; the greatest stands
     Column("state", Key, nullable=False),
+    Column("decided_at", Millis, nullable=False),  # when the customer said it, or when the clock or a rule did
     Column("notice_id", Key),
     Column("notice_version", Key),
     Column("granted_at", Millis),
     Column("expires_at", Millis),
-    _one_of("state", "granted", "refused", "withdrawn", "expired"),
+    _one_of("state", "granted", "refused", "withdrawn", "expired", "stale", "narrowed"),
 )
 
 link_holds = Table(
@@ -413,6 +415,7 @@ ledger = Table(
     Column("at", Millis, nullable=False),
     Column("type", Key, nullable=False),
     Column("link_id", Key),
+    Column("idem", Key, unique=True),  # digest of the request's own key: the same request is written once
     Column("body", LargeBinary, nullable=False),  # canonical JSON, nothing personal in it
     Column("prev", LargeBinary, nullable=False),
     Column("hash", LargeBinary, nullable=False),  # SHA-256(0x00 || body): the Merkle leaf
@@ -578,5 +581,5 @@ audit = Table(
 )
 """Append-only by trigger (store/triggers.py)."""
 
-define_suggestion_tables(metadata)
+suggestion_tables = define_suggestion_tables(metadata)
 refuse_changes(ledger, audit)
