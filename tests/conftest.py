@@ -1,0 +1,99 @@
+"""Fixtures that every test may ask for: a migrated store on either database, and a clock moved by hand."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.engine import make_url
+
+from connector.store.installation import namespace
+from connector.store.migrate import migrate
+from connector.store.tables import metadata
+from connector.store.unit_of_work import Store, open_store
+
+POSTGRES_VARIABLE = "CONNECTOR_TEST_POSTGRES"
+POSTGRES_REASON = f"{POSTGRES_VARIABLE} names no PostgreSQL server (postgresql+psycopg://user@host/database)"
+
+
+class FakeClock:
+    """A clock that stands still until a test moves it."""
+
+    def __init__(self, now: datetime) -> None:
+        self.now = now
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def move(self, **amount: float) -> datetime:
+        """The time after moving by ``timedelta(**amount)``; negative moves go back."""
+        self.now += timedelta(**amount)
+        return self.now
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    """A clock at noon UTC of 2 February 2026, moved by ``clock.move(days=1)``."""
+    return FakeClock(datetime(2026, 2, 2, 12, tzinfo=UTC))
+
+
+@pytest.fixture(scope="session")
+def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SQLite file that was migrated once in this test process; copy it, never write to it."""
+    path = tmp_path_factory.mktemp("template") / "connector.db"
+    store = open_store(f"sqlite:///{path}")
+    migrate(store)
+    store.close()
+    return path
+
+
+@pytest.fixture
+def store(migrated_file: Path, tmp_path: Path) -> Iterator[Store]:
+    """A fresh migrated SQLite store of this test's own."""
+    path = tmp_path / "connector.db"
+    shutil.copy(migrated_file, path)
+    store = open_store(f"sqlite:///{path}")
+    yield store
+    store.close()
+
+
+@pytest.fixture(scope="session")
+def postgres_schema() -> Iterator[Store]:
+    """A migrated PostgreSQL schema of this test process; it is dropped at the end."""
+    url = os.environ.get(POSTGRES_VARIABLE)
+    if not url:
+        pytest.skip(POSTGRES_REASON)
+    name = f"test_{os.getpid()}"
+    server = open_store(url)
+    with server.begin() as uow:
+        uow.connection.execute(text(f'CREATE SCHEMA "{name}"'))
+    store = open_store(make_url(url).update_query_dict({"options": f"-csearch_path={name}"}).render_as_string(False))
+    migrate(store)
+    yield store
+    store.close()
+    with server.begin() as uow:
+        uow.connection.execute(text(f'DROP SCHEMA "{name}" CASCADE'))
+    server.close()
+
+
+@pytest.fixture
+def postgres_store(postgres_schema: Store) -> Iterator[Store]:
+    """A migrated PostgreSQL store without rows."""
+    yield postgres_schema
+    with postgres_schema.begin() as uow:
+        names = ", ".join(f'"{name}"' for name in metadata.tables)
+        uow.connection.execute(text(f"TRUNCATE {names} RESTART IDENTITY CASCADE"))
+        namespace(uow)
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+def any_store(request: pytest.FixtureRequest) -> Store:
+    """A fresh migrated store, once on SQLite and once on PostgreSQL."""
+    name = "store" if request.param == "sqlite" else "postgres_store"
+    found: Store = request.getfixturevalue(name)
+    return found
