@@ -1,0 +1,1 @@
+"""An invented week at Northwind Outfitters, told to the service over real HTTP."""

@@ -1,0 +1,1 @@
+"""The commands, one family a module; ``connector.cli`` puts them together."""

@@ -1,0 +1,84 @@
+"""What every command shares: settings, the context, printing, and errors as one sentence on stderr."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import wraps
+from pathlib import Path
+from typing import Any, NoReturn, ParamSpec, TypeVar
+
+import click
+import orjson
+from rich.console import Console
+from rich.table import Table
+
+from connector.errors import ConnectorError, Misconfigured, Refused, Retryable
+from connector.settings import Settings, load_settings
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+FOUND_PROBLEMS = 1
+WRONG_INPUT = 2
+
+
+def fail(message: str, code: int) -> NoReturn:
+    """Ends the command: the message on stderr, the exit code (1 found problems, 2 wrong usage or input)."""
+    click.echo(message, err=True)
+    sys.exit(code)
+
+
+def speaks_plainly(command: Callable[P, R]) -> Callable[P, R]:
+    """A command whose known errors end in one sentence with the cure, never in a traceback."""
+
+    @wraps(command)
+    def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return command(*args, **kwargs)
+        except (Misconfigured, Retryable) as error:
+            fail(error.message, FOUND_PROBLEMS)
+        except Refused as error:
+            fail(error.message, WRONG_INPUT)
+        except ConnectorError as error:
+            fail(error.message, FOUND_PROBLEMS)
+
+    return run
+
+
+def settings_here() -> Settings:
+    """The settings of this process: environment over connector.toml."""
+    return load_settings()
+
+
+def print_json(value: Any) -> None:
+    """One JSON document on stdout."""
+    click.echo(orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS, default=str).decode())
+
+
+def print_lines(rows: Iterable[Mapping[str, Any]]) -> None:
+    """One JSON object a line on stdout."""
+    for row in rows:
+        click.echo(orjson.dumps(row, default=str).decode())
+
+
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, empty: str) -> None:
+    """A table for people; the sentence when there is nothing."""
+    listed = [[("" if cell is None else str(cell)) for cell in row] for row in rows]
+    if not listed:
+        click.echo(empty)
+        return
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in listed:
+        table.add_row(*row)
+    Console(width=None if sys.stdout.isatty() else 160, markup=False, highlight=False).print(table)
+
+
+def existing(path: str) -> Path:
+    """The path, when there is such a file; ends the command otherwise."""
+    found = Path(path)
+    if not found.exists():
+        fail(f"There is no file {path}: check the path.", WRONG_INPUT)
+    return found
