@@ -159,6 +159,7 @@ social_profiles = Table(
     Column("status", Key, nullable=False, server_default="active"),
     Column("account_created_at", Millis),
     Column("described_at", Millis, nullable=False, server_default="0"),  # event time of the attributes above
+    Column("attribute_times", Text, nullable=False, server_default="{}"),  # JSON: when each was last told; newest stands
     Column("first_seen_at", Millis, nullable=False),
     Column("last_seen_at", Millis, nullable=False),
     UniqueConstraint("network", "scope", "external_id"),
@@ -239,6 +240,7 @@ cases = Table(
     Column("priority", Text),
     Column("reopen_count", Integer, nullable=False, server_default="0"),
     Column("reopened_at", Millis),
+    Column("reopened_from_at", Millis),  # the close that the last reopening undid
     Column("first_inbound_at", Millis),
     Column("first_response_at", Millis),
     Column("moved_to_private_at", Millis),
@@ -272,6 +274,9 @@ cases = Table(
         postgresql_where=text("closed_at IS NULL AND origin = 'connector'"),
     ),
 )
+
+LOOSE = "kind IS NOT NULL AND (case_id IS NULL OR (direction = 'outbound' AND customer_id IS NULL))"
+"""Interactions whose case is still to be found, or follows from their parent or from who began the thread."""
 
 interactions = Table(
     "interactions",
@@ -321,8 +326,8 @@ interactions = Table(
     Index("ix_interactions_occurred_at", "occurred_at"),
     Index("ix_interactions_reference", "reference"),
     Index(
-        "ix_interactions_orphans", "network", "scope", "thread",
-        sqlite_where=text("case_id IS NULL"), postgresql_where=text("case_id IS NULL"),
+        "ix_interactions_loose", "network", "scope", "thread",
+        sqlite_where=text(LOOSE), postgresql_where=text(LOOSE),
     ),
 )  # fmt: skip
 
