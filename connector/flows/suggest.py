@@ -1,0 +1,113 @@
+"""Suggests whom to ask about. Reads only: no store row, ledger entry or outbox row changes by asking (tested).
+
+What the customer wrote in messages (an e-mail, a phone) is a hint for the case at hand: it is read from the live texts
+at the moment of asking and kept nowhere, so it is gone when the text is.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from functools import cache
+
+from sqlalchemy import Connection, and_, or_, select
+from sqlalchemy.dialects.postgresql import insert as postgres_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+
+from connector.domain.events import to_millis
+from connector.domain.identifiers import emails_in, phones_in
+from connector.domain.matching import Candidate, ProfileQuery, Scorecard, SuggestionEngine
+from connector.errors import NotFound
+from connector.flows.context import Context
+from connector.mapping.scorecard import load_scorecard
+from connector.store.suggestion_index import SqlSuggestionIndex
+from connector.store.tables import crm_contacts, interactions, links, rejected_suggestions, social_profiles
+
+LATEST_MESSAGES = 50
+NOT_SHOWN_AGAIN = ("declined", "withdrawn", "revoked", "invalidated", "erased")
+
+
+def suggest(ctx: Context, profile_id: str, limit: int = 5) -> tuple[Candidate, ...]:
+    """The contacts this profile may belong to, the likeliest first; empty when nobody is plausible.
+
+    Raises NotFound for an unknown profile.
+    """
+    with ctx.store.read() as connection:
+        query = _query(connection, profile_id)
+        found = SuggestionEngine(SqlSuggestionIndex(connection), _scorecard()).suggest(query, limit)
+        present = _present(connection, [each.contact_id for each in found])
+    return tuple(each for each in found if each.contact_id in present)
+
+
+def reject(ctx: Context, profile_id: str, contact_id: str, actor: str) -> None:
+    """Remembers an agent's "not this one": the pair is not suggested again. Says nothing about a link."""
+    values = {
+        "profile_id": profile_id,
+        "contact_id": contact_id,
+        "rejected_at": to_millis(_now(ctx)),
+        "by": actor,
+    }
+    with ctx.store.begin() as uow:
+        if (
+            uow.connection.execute(select(social_profiles.c.id).where(social_profiles.c.id == profile_id)).first()
+            is None
+        ):
+            raise NotFound("There is no profile with this id.")
+        insert = sqlite_insert if uow.is_sqlite else postgres_insert
+        uow.connection.execute(insert(rejected_suggestions).values(values).on_conflict_do_nothing())
+
+
+def _now(ctx: Context) -> datetime:
+    return ctx.clock()
+
+
+@cache
+def _scorecard() -> Scorecard:
+    return load_scorecard()
+
+
+def _query(connection: Connection, profile_id: str) -> ProfileQuery:
+    row = connection.execute(select(social_profiles).where(social_profiles.c.id == profile_id)).mappings().first()
+    if row is None:
+        raise NotFound("There is no profile with this id.")
+    texts = _texts(connection, profile_id)
+    return ProfileQuery(
+        network=row["network"],
+        handle=row["handle"],
+        display_name=row["display_name"],
+        location=row["location"],
+        bio=row["bio"],
+        emails=tuple(dict.fromkeys(each for text in texts for each in emails_in(text))),
+        phones=tuple(dict.fromkeys(each for text in texts for each in phones_in(text))),
+        excluded=_excluded(connection, profile_id),
+        brand=row["kind"] in ("organisation", "brand"),
+    )
+
+
+def _texts(connection: Connection, profile_id: str) -> list[str]:
+    latest = (
+        select(interactions.c.text)
+        .where(
+            interactions.c.profile_id == profile_id,
+            interactions.c.author_role == "customer",
+            interactions.c.state == "live",
+            interactions.c.text.is_not(None),
+        )
+        .order_by(interactions.c.occurred_at.desc())
+        .limit(LATEST_MESSAGES)
+    )
+    return [str(text) for text in connection.execute(latest).scalars()]
+
+
+def _excluded(connection: Connection, profile_id: str) -> frozenset[str]:
+    rejected = select(rejected_suggestions.c.contact_id).where(rejected_suggestions.c.profile_id == profile_id)
+    said_no = select(links.c.contact_id).where(
+        and_(links.c.profile_id == profile_id, or_(links.c.state.in_(NOT_SHOWN_AGAIN), links.c.state == "active"))
+    )
+    return frozenset(connection.execute(rejected.union(said_no)).scalars())
+
+
+def _present(connection: Connection, contact_ids: list[str]) -> set[str]:
+    live = select(crm_contacts.c.crm_id).where(
+        crm_contacts.c.crm_id.in_(contact_ids), crm_contacts.c.is_deleted.is_(False)
+    )
+    return set(connection.execute(live).scalars())
