@@ -308,6 +308,8 @@ interactions = Table(
     Column("permalink", Text),
     Column("attachments", Text, nullable=False, server_default="[]"),
     Column("extra", Text, nullable=False, server_default="{}"),
+    Column("extra_version", Key, nullable=False, server_default=""),  # as text_version, for what came with the item
+    Column("delivery_status", Key),  # of the brand's own words: sent, delivered, read, failed; the furthest stands
     Column("duration_seconds", Integer),
     Column("state", Key, nullable=False, server_default="live"),
     Column("deleted_at", Millis),
