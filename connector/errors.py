@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from inspect import getdoc
 
 
@@ -125,10 +126,22 @@ class NoticeMismatch(InputInvalid):
     code = "notice_mismatch"
 
 
+class HandleInvalid(InputInvalid):
+    """This cannot be a handle on that network; type it as the network shows it, or paste the profile's address."""
+
+    code = "handle_invalid"
+
+
 class NotFound(Refused):
     """There is nothing under this id."""
 
     code = "not_found"
+
+
+class ContactNotFound(NotFound):
+    """The CRM shows no such contact; run `connector crm sync`, or pick another."""
+
+    code = "contact_not_found"
 
 
 class Unauthenticated(Refused):
@@ -159,6 +172,10 @@ class CoolingOff(Conflict):
     """The customer said no; asking again is not allowed yet."""
 
     code = "cooling_off"
+
+    def __init__(self, message: str | None = None, *, until: datetime | None = None) -> None:
+        self.until = until
+        super().__init__(message)
 
 
 class IdempotencyConflict(Conflict):
