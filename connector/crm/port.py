@@ -1,6 +1,7 @@
 """What the flows need of a CRM, and nothing of any one CRM's wire.
 
-Implementations: ``connector.crm.salesforce`` (any org, and the local sandbox). docs/adding-a-crm.md shows how to add one.
+Implementations: ``connector.crm.salesforce`` (any org, and the local sandbox). docs/adding-a-crm.md shows how to add
+one.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ from enum import StrEnum
 from typing import Any, Protocol
 
 Record = Mapping[str, Any]
-"""Field name to value, in the CRM's own API names; a parent is named by external id: {"Case__r": {"Connector_Key__c": "…"}}."""
+"""Field name to value, in the CRM's own API names; a parent is named by external id:
+{"Case__r": {"Connector_Key__c": "…"}}."""
 
 
 class Outcome(StrEnum):
@@ -78,12 +80,19 @@ class Calls:
 class CRM(Protocol):
     """A customer relationship system that keeps contacts and shows cases and interactions beside them."""
 
-    def upsert(self, obj: str, key_field: str, records: Sequence[Record]) -> list[RowResult]:
-        """One result per record, in order; whole-call faults raise Retryable or Misconfigured (nothing is known then)."""
+    def upsert(self, obj: str, key_field: str, records: Sequence[Record], *, assign: bool = False) -> list[RowResult]:
+        """One result per record, in order; ``assign`` lets the CRM's own rules choose the owner of new records.
+
+        Faults of a whole call raise Retryable or Misconfigured: then nothing is known of its records.
+        """
+        ...
+
+    def keyed(self, obj: str, key_field: str, keys: Sequence[str]) -> Mapping[str, str]:
+        """Of these external keys, those the CRM already has, each with its record id."""
         ...
 
     def changed(self, obj: str, fields: Sequence[str], since: datetime | None, *, where: str = "") -> Iterator[Record]:
-        """Records whose system stamp is at or after ``since``, oldest first, deleted ones included where the CRM tells."""
+        """Records whose system stamp is at or after ``since``, oldest first, deleted ones included."""
         ...
 
     def deleted(self, obj: str, since: datetime, until: datetime) -> Deleted:

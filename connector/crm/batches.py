@@ -1,0 +1,70 @@
+"""Sends up to 200 records in one call, and finds the one record that makes a whole call fail."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from connector.crm.classify import OUTCOMES, WireFault, as_error
+from connector.crm.port import Outcome, Record, RowResult
+
+BATCH = 200
+MOST_CALLS = 40
+"""Calls spent on one batch whose whole is refused: four poison records; what is left then waits for its next turn."""
+
+Send = Callable[[Sequence[Record]], list[RowResult]]
+
+
+def send_rows(send: Send, rows: Sequence[Record]) -> list[RowResult]:
+    """One result per row, in order. Where the whole call is refused for a record, halving isolates it.
+
+    Each halving asks for one half only: if that passes, the poison is in the other. What was set aside goes in one call
+    at the end, so one poison among 200 costs at most nine more calls and delivers 199.
+    """
+    results: dict[int, RowResult] = {}
+    waiting = list(range(len(rows)))
+    spent = 0
+    while waiting:
+        fault = _try(send, rows, waiting, results)
+        spent += 1
+        if fault is None:
+            break
+        if not fault.blames_a_record:
+            raise as_error(fault, "writing records") from fault
+        if spent >= MOST_CALLS:
+            later = RowResult(Outcome.RETRY, code=fault.code, message=fault.message)
+            results.update(dict.fromkeys(waiting, later))
+            break
+        waiting, used = _isolate(send, rows, waiting, fault, results)
+        spent += used
+    return [results[at] for at in range(len(rows))]
+
+
+def _isolate(
+    send: Send, rows: Sequence[Record], suspects: list[int], fault: WireFault, results: dict[int, RowResult]
+) -> tuple[list[int], int]:
+    """Marks one poison row; the rows set aside meanwhile, and the calls used."""
+    aside: list[int] = []
+    used = 0
+    while len(suspects) > 1:
+        half, rest = suspects[: len(suspects) // 2], suspects[len(suspects) // 2 :]
+        found = _try(send, rows, half, results)
+        used += 1
+        if found is None:
+            suspects = rest
+        elif found.blames_a_record:
+            aside += rest
+            suspects, fault = half, found
+        else:
+            raise as_error(found, "writing records") from found
+    outcome = OUTCOMES.get(fault.code, Outcome.DEAD)
+    results[suspects[0]] = RowResult(outcome, code=fault.code or str(fault.status), message=fault.message)
+    return aside, used
+
+
+def _try(send: Send, rows: Sequence[Record], which: list[int], results: dict[int, RowResult]) -> WireFault | None:
+    try:
+        answers = send([rows[at] for at in which])
+    except WireFault as fault:
+        return fault
+    results.update(zip(which, answers, strict=True))
+    return None

@@ -1,0 +1,54 @@
+"""What the org's answers tell about its API limit, and what this process has used of it."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from threading import Lock
+
+from connector.crm.port import Budget, Calls
+from connector.domain.clock import Clock
+
+# The header may also hold "per-app-api-usage=17/250(appName=…)", before or after: only the org's own figure counts.
+_USAGE = re.compile(r"(?<![\w-])api-usage=(\d+)/(\d+)")
+_ID = re.compile(r"/[a-zA-Z0-9]{15,18}(?=/|$)")
+
+
+class Meter:
+    """Counts the calls of this process and keeps the last figures that the org told; safe to share among threads."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._lock = Lock()
+        self._kinds: Counter[str] = Counter()
+        self._paths: Counter[str] = Counter()
+        self._budget: Budget | None = None
+
+    def count_login(self) -> None:
+        """One request to the token endpoint; the org does not count these as API calls."""
+        with self._lock:
+            self._kinds["logins"] += 1
+
+    def count_call(self, method: str, path: str) -> None:
+        """One API call, counted when it leaves: a lost answer was a call too."""
+        with self._lock:
+            self._kinds["reads" if method == "GET" else "writes"] += 1
+            self._paths[f"{method} {_ID.sub('/…', path)}"] += 1
+
+    def read_header(self, header: str | None) -> None:
+        """Takes the figures of a Sforce-Limit-Info header, in its plain and its per-app form."""
+        found = _USAGE.search(header or "")
+        if found:
+            with self._lock:
+                self._budget = Budget(int(found[1]), int(found[2]), self._clock())
+
+    def budget(self) -> Budget | None:
+        """The org's figures as last told; None before the first answer."""
+        with self._lock:
+            return self._budget
+
+    def calls(self) -> Calls:
+        """The calls made so far."""
+        with self._lock:
+            kinds = self._kinds
+            return Calls(kinds["reads"], kinds["writes"], kinds["logins"], dict(self._paths))

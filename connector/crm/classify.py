@@ -1,0 +1,122 @@
+"""What a Salesforce answer asks for: the outcome of one row, and the error of a whole call."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from connector.crm.port import Outcome, RowResult
+from connector.errors import ConnectorError, CrmRateLimited, CrmRejected, CrmUnavailable, Misconfigured
+
+LIMIT_PAUSE = 900.0
+"""Seconds to wait at the daily limit when the org names none: it is a rolling 24 hours, so a little comes back soon."""
+
+OUTCOMES: dict[str, Outcome] = {
+    code: outcome
+    for outcome, codes in {
+        Outcome.RETRY: (
+            "UNABLE_TO_LOCK_ROW", "UNABLE_TO_LOCK_RECORD", "SERVER_UNAVAILABLE", "SERVICE_UNAVAILABLE",
+            "REQUEST_RUNNING_TOO_LONG", "QUERY_TIMEOUT", "UNKNOWN_EXCEPTION", "INTERNAL_SERVER_ERROR", "BAD_GATEWAY",
+            "ORG_IN_MAINTENANCE", "INSERT_UPDATE_DELETE_NOT_ALLOWED_DURING_MAINTENANCE", "TOO_MANY_APEX_REQUESTS",
+            "DUPLICATE_VALUE",  # lost the race on our unique key: the same upsert finds the record next time
+            "DUPLICATE_EXTERNAL_ID", "ALL_OR_NONE_OPERATION_ROLLED_BACK", "PROCESSING_HALTED",
+        ),
+        Outcome.WAIT: ("REQUEST_LIMIT_EXCEEDED", "LIMIT_EXCEEDED", "EXCEEDED_QUOTA"),
+        Outcome.REMAP: ("ENTITY_IS_DELETED", "INVALID_CROSS_REFERENCE_KEY"),
+        Outcome.HALT: (
+            "STORAGE_LIMIT_EXCEEDED", "API_CURRENTLY_DISABLED", "API_DISABLED_FOR_ORG", "INSUFFICIENT_ACCESS",
+            "INSUFFICIENT_ACCESS_OR_READONLY", "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY_DISABLED", "INVALID_TYPE",
+            "INVALID_FIELD", "INVALID_FIELD_FOR_INSERT_UPDATE", "TXN_SECURITY_METERING_ERROR",
+            "TXN_SECURITY_NO_ACCESS",
+        ),
+    }.items()
+    for code in codes
+}  # fmt: skip
+"""Outcome by error code; a code that is not listed is the record's own fault and makes it dead, in the org's words."""
+
+_MISSING_PARENT = "foreign key external id"
+_BUSY = frozenset({406, 408, 420, 425, 429, 500, 502, 503, 504})
+
+
+class WireFault(Exception):
+    """An answer that is no success: its HTTP status, the org's code and words, and how long it asks to wait."""
+
+    def __init__(self, status: int, code: str = "", message: str = "", retry_after: float | None = None) -> None:
+        super().__init__(f"{status} {code}")
+        self.status = status
+        self.code = code
+        self.message = message
+        self.retry_after = retry_after
+
+    @property
+    def session_expired(self) -> bool:
+        """Whether a new token is needed."""
+        return self.status == 401
+
+    @property
+    def blames_a_record(self) -> bool:
+        """Whether the call failed for something in its records, so that the others may pass without it."""
+        return self.status in (400, 413) and OUTCOMES.get(self.code, Outcome.DEAD) is Outcome.DEAD
+
+
+def read_fault(status: int, body: object, retry_after: str | None) -> WireFault:
+    """The fault in an answer's status, JSON body (or None) and Retry-After header."""
+    code, message = _words(body)
+    seconds = float(retry_after) if retry_after and retry_after.strip().isdigit() else None
+    return WireFault(status, code, message, seconds)
+
+
+def _words(body: object) -> tuple[str, str]:
+    first = body[0] if isinstance(body, list) and body else body
+    if not isinstance(first, dict):
+        return "", ""
+    code = first.get("errorCode") or first.get("statusCode") or first.get("error") or first.get("exceptionCode") or ""
+    message = first.get("message") or first.get("error_description") or first.get("exceptionMessage") or ""
+    return str(code), str(message)[:500]
+
+
+def as_error(fault: WireFault, doing: str) -> ConnectorError:
+    """The fault of a whole call in the tree by recovery; ``doing`` says what was asked, without personal data."""
+    outcome = OUTCOMES.get(fault.code)
+    words = f"{fault.code or fault.status}: {fault.message}".rstrip(": ")
+    if outcome is Outcome.WAIT:
+        return CrmRateLimited(
+            f"The CRM's API limit is reached ({fault.code}); writes wait until it allows more.",
+            retry_after=fault.retry_after or LIMIT_PAUSE,
+        )
+    if fault.status in (420, 429):
+        return CrmRateLimited(f"The CRM asks to slow down ({fault.status}).", retry_after=fault.retry_after)
+    if fault.status in _BUSY or outcome is Outcome.RETRY:
+        return CrmUnavailable(f"The CRM is busy or away ({words}) while {doing}.", retry_after=fault.retry_after)
+    if 300 <= fault.status < 400:
+        return Misconfigured(
+            f"The CRM's address answers with a redirect ({fault.status}); set CONNECTOR_CRM_URL to the org's My Domain."
+        )
+    if fault.status in (403, 404, 410) or outcome is Outcome.HALT:
+        return Misconfigured(
+            f"The CRM refuses {doing} ({words}); run `connector crm install`, give the run-as user the permission set "
+            "Cross_Channel_Integration, then `connector check`."
+        )
+    return CrmRejected(f"The CRM rejects {doing} ({words}).")
+
+
+def row_result(answer: Any) -> RowResult:
+    """One row of a Collections answer as the port's result."""
+    if not isinstance(answer, dict):
+        return RowResult(Outcome.RETRY, code="ANSWER_UNREADABLE", message="The CRM's answer for this row is cut off.")
+    if answer.get("success") is True:
+        return RowResult(Outcome.OK, crm_id=answer.get("id"), created=bool(answer.get("created")))
+    errors = answer.get("errors")
+    return failed_row(errors if isinstance(errors, list) else [])
+
+
+def failed_row(errors: Sequence[Any]) -> RowResult:
+    """The result of a row that was not taken, from the org's list of errors."""
+    first = errors[0] if errors and isinstance(errors[0], dict) else {}
+    code = str(first.get("statusCode") or first.get("errorCode") or "UNKNOWN_EXCEPTION")
+    message = str(first.get("message") or "")
+    fields = tuple(str(each) for each in first.get("fields") or ())
+    outcome = OUTCOMES.get(code, Outcome.DEAD)
+    if _MISSING_PARENT in message.casefold():
+        outcome = Outcome.REMAP
+    return RowResult(outcome, code=code, message=message[:500], fields=fields)
