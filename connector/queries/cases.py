@@ -1,0 +1,208 @@
+"""Read models of cases: the inbox, the list, one case and its conversation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, RowMapping, Select, and_, case, false, func, or_, select, true
+from sqlalchemy.sql.functions import coalesce
+
+from connector.queries.paging import COUNTED, Page, page
+from connector.store.tables import case_events, cases, crm_contacts, crm_users, interactions, social_profiles
+
+WAITING = and_(
+    cases.c.last_inbound_at.is_not(None),
+    or_(cases.c.last_outbound_at.is_(None), cases.c.last_outbound_at < cases.c.last_inbound_at),
+)
+"""The customer wrote last: the brand must act."""
+
+QUEUE = and_(cases.c.closed_at.is_(None), cases.c.origin == "connector", cases.c.last_inbound_at.is_not(None))
+
+
+@dataclass(frozen=True, slots=True)
+class CaseFilter:
+    """Which cases to list; None means any."""
+
+    channel: str | None = None
+    network: str | None = None
+    state: str | None = None
+    origin: str | None = None
+    profile_id: str | None = None
+    waiting: bool | None = None
+    opened_from: int | None = None
+    opened_to: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Tab:
+    """One tab of the inbox: how many cases (counting stops at 10,000) and since when the oldest waits."""
+
+    name: str
+    count: int
+    oldest_at: int | None
+
+
+def inbox(connection: Connection, tab: str, wanted: CaseFilter, *, cursor: str | None, limit: int) -> Page:
+    """Open cases born on the connector's channels, the longest waiting first."""
+    statement = _listed(with_words=True).where(QUEUE, _in_tab(tab), *_conditions(wanted))
+    return page(connection, statement, [cases.c.last_inbound_at, cases.c.id], cursor=cursor, limit=limit)
+
+
+def inbox_tabs(connection: Connection, wanted: CaseFilter) -> list[Tab]:
+    """The tabs of the inbox with their counts and oldest waits."""
+    return [_tab(connection, name, wanted) for name in ("waiting", "answered")]
+
+
+def case_list(
+    connection: Connection, wanted: CaseFilter, *, cursor: str | None, limit: int, with_words: bool = False
+) -> Page:
+    """Cases of every origin, newest first."""
+    statement = _listed(with_words=with_words).where(*_conditions(wanted))
+    order = [cases.c.opened_at, cases.c.id]
+    return page(connection, statement, order, cursor=cursor, limit=limit, descending=True)
+
+
+def cases_of_keys(connection: Connection, case_ids: Sequence[str]) -> list[RowMapping]:
+    """The cases of these ids, newest first."""
+    statement = _listed(with_words=False).where(cases.c.id.in_(case_ids)).order_by(cases.c.opened_at.desc(), cases.c.id)
+    return list(connection.execute(statement).mappings())
+
+
+def one_case(connection: Connection, case_id: str) -> RowMapping | None:
+    """One case with its profile's name and handle; None where there is none."""
+    return connection.execute(_listed(with_words=False).where(cases.c.id == case_id)).mappings().one_or_none()
+
+
+def case_with_number(connection: Connection, number: str) -> str | None:
+    """The id of the case with this CRM case number; None where there is none."""
+    found = connection.execute(select(cases.c.id).where(cases.c.crm_number == number).limit(1)).scalar_one_or_none()
+    return str(found) if found is not None else None
+
+
+def conversation(connection: Connection, case_id: str, *, limit: int = 500) -> list[RowMapping]:
+    """What was said in a case, oldest first: its own messages, at most the latest ``limit``."""
+    latest = (
+        select(interactions)
+        .where(interactions.c.case_id == case_id, interactions.c.kind.is_not(None))
+        .order_by(interactions.c.occurred_at.desc(), interactions.c.id.desc())
+        .limit(limit)
+    )
+    return list(reversed(connection.execute(latest).mappings().all()))
+
+
+def parent_post(connection: Connection, row: RowMapping) -> RowMapping | None:
+    """The brand's own post that the case's thread hangs under; None where there is none in the store."""
+    if not row["thread"]:
+        return None
+    statement = select(interactions).where(
+        interactions.c.network == row["network"],
+        interactions.c.scope == row["scope"],
+        interactions.c.item_id == row["thread"],
+        or_(interactions.c.case_id.is_(None), interactions.c.case_id != row["id"]),
+    )
+    return connection.execute(statement).mappings().first()
+
+
+def history(connection: Connection, case_id: str) -> list[RowMapping]:
+    """What happened to a case, oldest first: opened, closed, reopened, owners."""
+    statement = select(case_events).where(case_events.c.case_id == case_id).order_by(case_events.c.at, case_events.c.id)
+    return list(connection.execute(statement).mappings())
+
+
+def neighbours(connection: Connection, row: RowMapping, *, limit: int = 5) -> list[RowMapping]:
+    """Other cases in the same thread, newest first: other people's, or this person's earlier ones."""
+    if not row["thread"] or not row["network"]:
+        return []
+    statement = (
+        _listed(with_words=False)
+        .where(
+            cases.c.network == row["network"],
+            cases.c.scope == row["scope"],
+            cases.c.thread == row["thread"],
+            cases.c.id != row["id"],
+        )
+        .order_by(cases.c.opened_at.desc())
+        .limit(limit)
+    )
+    return list(connection.execute(statement).mappings())
+
+
+def networks_in_use(connection: Connection) -> list[str]:
+    """Networks that any profile or case belongs to, for the filters."""
+    known = select(social_profiles.c.network).distinct().union(select(cases.c.network).distinct())
+    return sorted(str(name) for name in connection.execute(known).scalars())
+
+
+def _tab(connection: Connection, name: str, wanted: CaseFilter) -> Tab:
+    matching = (
+        select(cases.c.last_inbound_at.label("at"))
+        .where(QUEUE, _in_tab(name), *_conditions(wanted))
+        .order_by(cases.c.last_inbound_at)
+        .limit(COUNTED + 1)
+        .subquery()
+    )
+    row = connection.execute(select(func.count(), func.min(matching.c.at))).one()
+    return Tab(name, int(row[0]), row[1])
+
+
+def _in_tab(tab: str) -> ColumnElement[bool]:
+    return {"waiting": WAITING, "answered": ~WAITING}.get(tab, true())
+
+
+def _conditions(wanted: CaseFilter) -> list[ColumnElement[bool]]:
+    columns: list[tuple[object, ColumnElement[bool]]] = [
+        (wanted.channel, cases.c.channel == wanted.channel),
+        (wanted.network, cases.c.network == wanted.network),
+        (wanted.origin, cases.c.origin == wanted.origin),
+        (wanted.profile_id, cases.c.profile_id == wanted.profile_id),
+        (wanted.opened_from, cases.c.opened_at >= (wanted.opened_from or 0)),
+        (wanted.opened_to, cases.c.opened_at < (wanted.opened_to or 0)),
+        (wanted.waiting, WAITING),
+    ]
+    found = [condition for value, condition in columns if value is not None and value is not False]
+    if wanted.state == "open":
+        found.append(cases.c.closed_at.is_(None))
+    if wanted.state == "closed":
+        found.append(cases.c.closed_at.is_not(None))
+    found.append(cases.c.is_deleted == false())
+    return found
+
+
+def _listed(*, with_words: bool) -> Select[Any]:
+    contact = crm_contacts.alias("contact")
+    statement = (
+        select(
+            cases,
+            social_profiles.c.handle,
+            social_profiles.c.display_name,
+            social_profiles.c.followers,
+            social_profiles.c.kind.label("profile_kind"),
+            social_profiles.c.status.label("profile_status"),
+            contact.c.first_name.label("crm_first_name"),
+            contact.c.last_name.label("crm_last_name"),
+            crm_users.c.name.label("owner_name"),
+            case((WAITING, 1), else_=0).label("is_waiting"),
+        )
+        .select_from(cases)
+        .outerjoin(social_profiles, social_profiles.c.id == cases.c.profile_id)
+        .outerjoin(contact, and_(cases.c.origin == "crm", contact.c.crm_id == cases.c.crm_contact_id))
+        .outerjoin(crm_users, crm_users.c.crm_id == cases.c.owner_crm_id)
+    )
+    if not with_words:
+        return statement
+    said = (
+        select(interactions.c.text)
+        .where(
+            interactions.c.case_id == cases.c.id,
+            interactions.c.direction == "inbound",
+            interactions.c.state == "live",
+            interactions.c.text.is_not(None),
+        )
+        .order_by(interactions.c.occurred_at.desc())
+        .limit(1)
+        .correlate(cases)
+        .scalar_subquery()
+    )
+    return statement.add_columns(coalesce(said, cases.c.subject).label("words"))

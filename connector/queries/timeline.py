@@ -1,0 +1,139 @@
+"""Read models of a contact's history over all channels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import ColumnElement, Connection, RowMapping, and_, false, func, or_, select
+
+from connector.queries.cases import cases_of_keys
+from connector.queries.paging import Page, page
+from connector.store.tables import cases, interactions
+
+Ids = Sequence[str]
+
+
+def history(
+    connection: Connection,
+    contact_ids: Ids,
+    profile_ids: Ids,
+    *,
+    channel: str | None,
+    cursor: str | None,
+    limit: int,
+) -> Page:
+    """Interactions of a person, newest first: the CRM's own, and those of the profiles given.
+
+    ``profile_ids`` must be the permitted ones: this query knows no consent.
+    """
+    statement = select(interactions).where(_said_by(contact_ids, profile_ids), interactions.c.kind.is_not(None))
+    if channel:
+        statement = statement.where(interactions.c.channel == channel)
+    order = [interactions.c.occurred_at, interactions.c.id]
+    return page(connection, statement, order, cursor=cursor, limit=limit, descending=True)
+
+
+def case_page(
+    connection: Connection,
+    contact_ids: Ids,
+    profile_ids: Ids,
+    *,
+    channel: str | None,
+    cursor: str | None,
+    limit: int,
+) -> Page:
+    """Cases of a person, newest first, with nothing of what was said in them."""
+    statement = select(cases.c.id).where(_case_of(contact_ids, profile_ids), cases.c.is_deleted == false())
+    if channel:
+        statement = statement.where(cases.c.channel == channel)
+    order = [cases.c.opened_at, cases.c.id]
+    found = page(connection, statement, order, cursor=cursor, limit=limit, descending=True)
+    return Page(cases_of_keys(connection, [row["id"] for row in found.rows]), found.next)
+
+
+def interactions_of_cases(connection: Connection, case_ids: Ids) -> dict[str, list[RowMapping]]:
+    """What was said in each of these cases, oldest first."""
+    statement = (
+        select(interactions)
+        .where(interactions.c.case_id.in_(case_ids), interactions.c.kind.is_not(None))
+        .order_by(interactions.c.case_id, interactions.c.occurred_at, interactions.c.id)
+    )
+    found: dict[str, list[RowMapping]] = {}
+    for row in connection.execute(statement).mappings():
+        found.setdefault(row["case_id"], []).append(row)
+    return found
+
+
+def loose(
+    connection: Connection,
+    contact_ids: Ids,
+    profile_ids: Ids,
+    *,
+    channel: str | None,
+    after: int | None,
+    before: int | None,
+    limit: int = 200,
+) -> list[RowMapping]:
+    """Interactions outside any case (a logged call, say) in a span of time, newest first."""
+    statement = select(interactions).where(
+        _said_by(contact_ids, profile_ids), interactions.c.case_id.is_(None), interactions.c.kind.is_not(None)
+    )
+    if channel:
+        statement = statement.where(interactions.c.channel == channel)
+    if after is not None:
+        statement = statement.where(interactions.c.occurred_at > after)
+    if before is not None:
+        statement = statement.where(interactions.c.occurred_at <= before)
+    statement = statement.order_by(interactions.c.occurred_at.desc(), interactions.c.id).limit(limit)
+    return list(connection.execute(statement).mappings())
+
+
+def channel_counts(connection: Connection, contact_ids: Ids, profile_ids: Ids) -> dict[str, int]:
+    """How many interactions a person has per channel."""
+    statement = (
+        select(interactions.c.channel, func.count().label("n"))
+        .where(_said_by(contact_ids, profile_ids), interactions.c.kind.is_not(None))
+        .group_by(interactions.c.channel)
+    )
+    return {row.channel: row.n for row in connection.execute(statement)}
+
+
+def interaction_list(
+    connection: Connection,
+    *,
+    case_id: str | None,
+    channel: str | None,
+    network: str | None,
+    direction: str | None,
+    since: int | None,
+    until: int | None,
+    cursor: str | None,
+    limit: int,
+) -> Page:
+    """Interactions of everybody, newest first."""
+    statement = select(interactions).where(interactions.c.kind.is_not(None), interactions.c.occurred_at.is_not(None))
+    for column, value in (("case_id", case_id), ("channel", channel), ("network", network), ("direction", direction)):
+        if value is not None:
+            statement = statement.where(interactions.c[column] == value)
+    if since is not None:
+        statement = statement.where(interactions.c.occurred_at >= since)
+    if until is not None:
+        statement = statement.where(interactions.c.occurred_at < until)
+    order = [interactions.c.occurred_at, interactions.c.id]
+    return page(connection, statement, order, cursor=cursor, limit=limit, descending=True)
+
+
+def one_interaction(connection: Connection, interaction_id: str) -> RowMapping | None:
+    """One interaction; None where there is none."""
+    statement = select(interactions).where(interactions.c.id == interaction_id)
+    return connection.execute(statement).mappings().one_or_none()
+
+
+def _said_by(contact_ids: Ids, profile_ids: Ids) -> ColumnElement[bool]:
+    asserted = and_(interactions.c.origin == "crm", interactions.c.crm_contact_id.in_(contact_ids))
+    return or_(asserted, interactions.c.profile_id.in_(profile_ids)) if profile_ids else asserted
+
+
+def _case_of(contact_ids: Ids, profile_ids: Ids) -> ColumnElement[bool]:
+    asserted = and_(cases.c.origin == "crm", cases.c.crm_contact_id.in_(contact_ids))
+    return or_(asserted, cases.c.profile_id.in_(profile_ids)) if profile_ids else asserted

@@ -1,0 +1,170 @@
+"""Errors as people and programs see them: the one table of statuses, problem+json for the API, calm pages for people."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import structlog
+from flask import Flask, Response, make_response, render_template, request
+from pydantic import ValidationError
+from werkzeug.exceptions import HTTPException
+
+from connector import errors
+
+log = structlog.get_logger()
+
+STATUS: Mapping[type[errors.ConnectorError], int] = {
+    errors.SignatureInvalid: 401,
+    errors.HandshakeRefused: 403,
+    errors.SourceUnknown: 404,
+    errors.PayloadTooLarge: 413,
+    errors.EncodingRefused: 415,
+    errors.InputInvalid: 422,
+    errors.NotFound: 404,
+    errors.Unauthenticated: 401,
+    errors.Forbidden: 403,
+    errors.ConsentRequired: 403,
+    errors.IdempotencyConflict: 422,
+    errors.Conflict: 409,
+    errors.Refused: 400,
+    errors.Retryable: 503,
+    errors.Permanent: 422,
+    errors.Misconfigured: 500,
+    errors.ConnectorError: 500,
+}
+"""The nearest class of the tree decides."""
+
+CODES = {
+    400: "refused",
+    403: "forbidden",
+    404: "not_found",
+    405: "method_not_allowed",
+    413: "payload_too_large",
+    415: "media_type_refused",
+    429: "too_many_requests",
+}
+
+API_PREFIX = "/api/"
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """One error on its way out: status, stable code, a sentence, and headers."""
+
+    status: int
+    code: str
+    detail: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    problems: tuple[Mapping[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What happened, what it means for the person, and what to do."""
+
+    title: str
+    meaning: str
+    advice: str
+
+
+WORDS: Mapping[int, Words] = {
+    400: Words("That request could not be read", "Nothing was changed.", "Go back, reload the page and try again."),
+    401: Words("You are not signed in", "Nothing was changed.", "Sign in and try again."),
+    403: Words(
+        "This is not open to you", "Nothing was changed.", "Ask an admin if your work needs it; they can change your role."
+    ),
+    404: Words(
+        "There is nothing here",
+        "The address may be mistyped, or what was here has been removed.",
+        "Search for the person or the case, or go back to the start.",
+    ),
+    405: Words("That does not work this way", "Nothing was changed.", "Go back and use the page's own buttons."),
+    409: Words("That no longer fits", "Somebody or something was faster. Nothing was changed.", "Reload the page and look again."),
+    413: Words("That is too large", "Nothing was stored.", "Send less at once."),
+    422: Words("Something is missing or wrong", "Nothing was changed.", "Go back, correct it and send it again."),
+    500: Words("Something broke on our side", "What you sent may not have been saved.", "Try again; if it happens again, tell an admin the time."),
+    503: Words("Busy for a moment", "Nothing was changed, and nothing is lost.", "Wait a few seconds and try again."),
+}  # fmt: skip
+
+
+def status_of(error: errors.ConnectorError) -> int:
+    """The HTTP status of an error, by the nearest class in the table."""
+    return next(STATUS[each] for each in type(error).__mro__ if each in STATUS)
+
+
+def trouble_of(error: Exception) -> Trouble:
+    """The error as it may leave the house: never a stack trace, never what was inside a value."""
+    if isinstance(error, errors.ConnectorError):
+        return _own(error)
+    if isinstance(error, ValidationError):
+        return _invalid(error)
+    if isinstance(error, HTTPException):
+        status = error.code or 500
+        return Trouble(status, CODES.get(status, "http_error"), error.description or error.name, _kept_headers(error))
+    return Trouble(500, "internal", "Something broke on our side; the log has the time and the kind.")
+
+
+def problem_response(trouble: Trouble) -> Response:
+    """The trouble as RFC 9457 problem+json with its stable code."""
+    body: dict[str, object] = {
+        "type": f"about:blank#{trouble.code}",
+        "title": WORDS.get(trouble.status, WORDS[500]).title,
+        "status": trouble.status,
+        "code": trouble.code,
+        "detail": trouble.detail,
+    }
+    if trouble.problems:
+        body["problems"] = [dict(each) for each in trouble.problems]
+    response = Response(json.dumps(body, ensure_ascii=False), trouble.status, content_type="application/problem+json")
+    response.headers.extend(trouble.headers)
+    return response
+
+
+def register_errors(app: Flask) -> None:
+    """Every error of the app leaves through here."""
+    app.register_error_handler(Exception, answer)
+
+
+def answer(error: Exception) -> Response:
+    """The response to an error: problem+json under /api/, a page everywhere else."""
+    trouble = trouble_of(error)
+    if trouble.status >= 500:
+        log.error(
+            "request_failed",
+            kind=type(error).__name__,
+            endpoint=request.endpoint,
+            status=trouble.status,
+            exc_info=trouble.code == "internal",
+        )
+    if request.path.startswith(API_PREFIX):
+        return problem_response(trouble)
+    words = WORDS.get(trouble.status, WORDS[500])
+    page = render_template("error.html", trouble=trouble, words=words)
+    response = make_response(page, trouble.status)
+    response.headers.extend(trouble.headers)
+    return response
+
+
+def _own(error: errors.ConnectorError) -> Trouble:
+    headers: dict[str, str] = {}
+    if isinstance(error, errors.Retryable):
+        headers["Retry-After"] = str(max(1, round(error.retry_after or 5)))
+    if isinstance(error, errors.Unauthenticated):
+        headers["WWW-Authenticate"] = 'Bearer realm="connector"'
+    return Trouble(status_of(error), error.code, error.message, headers)
+
+
+def _invalid(error: ValidationError) -> Trouble:
+    problems = tuple(
+        {"where": ".".join(str(part) for part in each["loc"]) or "body", "what": each["msg"]}
+        for each in error.errors(include_input=False, include_url=False, include_context=False)
+    )
+    first = problems[0]
+    return Trouble(422, "input_invalid", f"{first['where']}: {first['what']}.", problems=problems)
+
+
+def _kept_headers(error: HTTPException) -> dict[str, str]:
+    response = error.get_response()
+    return {name: value for name, value in response.headers if name in {"Allow", "Location", "Retry-After"}}
