@@ -52,7 +52,9 @@ class Findings:
     def add(self, node: Node, what: str, cure: str) -> None:
         """Remember one problem at the place of the node."""
         where = f"{self.file}:{node.line}" + (f" {node.path}" if node.path else "")
-        self.problems.append(Problem(where, what, cure))
+        problem = Problem(where, what, cure)
+        if problem not in self.problems:
+            self.problems.append(problem)
 
     def closed(self, node: Node, allowed: Collection[str], required: Collection[str] = ()) -> bool:
         """Whether the node is a mapping with only the allowed keys and all required ones; each fault is remembered."""

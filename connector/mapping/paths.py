@@ -1,0 +1,166 @@
+"""Paths into a body: JMESPath, with `^` for the envelope around the item and `$name` for a value named under `let`.
+
+An expression is read once, when the mapping is loaded; plain dotted names take a short cut that gives the same result
+ten times faster. Nothing in it can loop or grow: its length, its functions and its multi-selects are bounded.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import jmespath
+from jmespath.exceptions import JMESPathError
+from jmespath.functions import Functions
+
+MAX_LENGTH = 300
+MAX_MULTISELECTS = 3
+_PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*", re.ASCII)
+_NAMED = re.compile(r"\$([a-z][a-z0-9_]*)(?:\.(?=.)|(?=\[)|$)", re.ASCII)
+_FUNCTIONS = frozenset(Functions.FUNCTION_TABLE) - {"to_string"}
+
+
+class PathInvalid(ValueError):
+    """The expression cannot be used; the message says why, `cure` what to write instead."""
+
+    def __init__(self, what: str, cure: str) -> None:
+        super().__init__(what)
+        self.cure = cure
+
+
+class PathFailed(ValueError):
+    """The expression met a value that it cannot work on."""
+
+
+class Scope:
+    """What a path can see: the item, the envelopes around it, the kept headers, the named values."""
+
+    __slots__ = ("accounts", "frames", "headers", "item", "lets", "memo")
+
+    def __init__(
+        self,
+        item: Any,
+        frames: Sequence[Any],
+        headers: Mapping[str, str],
+        accounts: frozenset[str],
+        lets: Mapping[str, Getter],
+    ) -> None:
+        self.item = item
+        self.frames = frames
+        self.headers = headers
+        self.accounts = accounts
+        self.lets = lets
+        self.memo: dict[str, Any] = {}
+
+    def named(self, name: str) -> Any:
+        """The value named under `let`, worked out at most once an item."""
+        if name not in self.memo:
+            self.memo[name] = self.lets[name](self)
+        return self.memo[name]
+
+
+Getter = Callable[[Scope], Any]
+
+
+def compile_path(text: str, frames: Sequence[str], names: Sequence[str]) -> Getter:
+    """A function from a scope to the value under the path; PathInvalid when the path cannot be used.
+
+    ``frames`` are the list positions of the walk, outermost first (`entry[]`, `entry[].changes[]`): a `^` path that
+    begins with one of them means the element that the item stands in, not all of them.
+    """
+    if text.startswith("^"):
+        return _envelope(text[1:], frames)
+    if text.startswith("$"):
+        return _from_name(text, names)
+    search = compile_expression(text)
+    return lambda scope: search(scope.item)
+
+
+def _envelope(text: str, frames: Sequence[str]) -> Getter:
+    depth, rest = 0, text
+    for at, prefix in enumerate(frames, start=1):
+        if text == prefix or text.startswith((prefix + ".", prefix + "[")):
+            depth, rest = at, text[len(prefix) :].removeprefix(".")
+    search = compile_expression(rest or "@")
+    return lambda scope: search(scope.frames[depth])
+
+
+def _from_name(text: str, names: Sequence[str]) -> Getter:
+    found = _NAMED.match(text)
+    if found is None or found[1] not in names:
+        known = ", ".join(f"${name}" for name in names) or "none yet"
+        raise PathInvalid(f"`{text[:60]}` names no value.", f"Define it above, under `let`; known here: {known}.")
+    name = found[1]
+    rest = text[found.end() :]
+    if not rest:
+        return lambda scope: scope.named(name)
+    search = compile_expression(rest)
+    return lambda scope: search(scope.named(name))
+
+
+def compile_expression(text: str) -> Callable[[Any], Any]:
+    """A function from a value to what the JMESPath expression finds in it; PathInvalid when it cannot be used."""
+    if text == "@":
+        return lambda value: value
+    if _PLAIN.fullmatch(text) and text not in {"true", "false", "null"}:
+        keys = tuple(text.split("."))
+        return _key(keys[0]) if len(keys) == 1 else _keys(keys)
+    return _jmespath(text)
+
+
+def _key(key: str) -> Callable[[Any], Any]:
+    return lambda value: value.get(key) if type(value) is dict else None
+
+
+def _keys(keys: tuple[str, ...]) -> Callable[[Any], Any]:
+    def get(value: Any) -> Any:
+        for key in keys:
+            if type(value) is not dict:
+                return None
+            value = value.get(key)
+        return value
+
+    return get
+
+
+def _jmespath(text: str) -> Callable[[Any], Any]:
+    if len(text) > MAX_LENGTH:
+        raise PathInvalid(f"The path is longer than {MAX_LENGTH} characters.", "Name a part of it under `let`.")
+    try:
+        compiled = jmespath.compile(text)
+    except JMESPathError:
+        raise PathInvalid(
+            f"`{text[:60]}` is not JMESPath.", "Put unusual names in double quotes: '\"message-headers\"'."
+        ) from None
+    _check_tree(compiled.parsed)
+
+    def search(value: Any) -> Any:
+        try:
+            return compiled.search(value)
+        except JMESPathError as error:
+            raise PathFailed(f"`{text[:60]}` does not fit the value ({type(error).__name__})") from None
+
+    return search
+
+
+def _check_tree(tree: Mapping[str, Any]) -> None:
+    multiselects = 0
+    pending: list[Any] = [tree]
+    while pending:
+        node = pending.pop()
+        if not isinstance(node, dict):
+            continue
+        multiselects += node.get("type") in {"multi_select_list", "multi_select_dict"}
+        if node.get("type") == "function_expression":
+            _check_function(str(node.get("value")))
+        pending.extend(node.get("children", ()))
+    if multiselects > MAX_MULTISELECTS:
+        raise PathInvalid(f"More than {MAX_MULTISELECTS} multi-selects in one path.", "Name a part of it under `let`.")
+
+
+def _check_function(name: str) -> None:
+    if name == "to_string":
+        raise PathInvalid("`to_string` turns a missing value into the word null.", "Leave it out: ids become text.")
+    if name not in _FUNCTIONS:
+        raise PathInvalid(f"JMESPath has no function `{name}`.", f"Use one of: {', '.join(sorted(_FUNCTIONS))}.")
