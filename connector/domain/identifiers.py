@@ -1,6 +1,6 @@
 """Phones, e-mails and handles in one canonical form each, so that equal means equal.
 
-The one module that knows ``phonenumbers`` and ``email_validator``. Nothing here asks a server: e-mail domains are not looked up.
+The one module that knows ``phonenumbers`` and ``email_validator``. Nothing here asks a server, not even for a domain.
 """
 
 from __future__ import annotations
@@ -34,33 +34,43 @@ class Identifier:
     network: str = ""
 
 
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
 CROWDED_AT = 25
 """An e-mail or phone on more contacts than this says nothing about one person: a switchboard, a shared desk."""
 
+_COUNTRIES = """
+AE united arab emirates; AR argentina; AT austria; AU australia; BE belgium; BG bulgaria; BR brasil, brazil; CA
+canada; CH switzerland; CL chile; CN china; CO colombia; CZ czechia, czech republic; DE deutschland, germany; DK
+denmark; EC ecuador; EE estonia; EG egypt; ES espana, españa, spain; FI finland; FR france; GB england, great britain,
+scotland, uk, united kingdom; GE georgia; GR greece; HK hong kong; HR croatia; HU hungary; ID indonesia; IE ireland;
+IL israel; IN india; IS iceland; IT italia, italy; JP japan; KE kenya; KR south korea, korea; LT lithuania; LU
+luxembourg; LV latvia; MA morocco; MX mexico, méxico; MY malaysia; NG nigeria; NL netherlands; NO norway; NZ new
+zealand; PE peru, perú; PH philippines; PK pakistan; PL poland; PT portugal; RO romania; RS serbia; RU russia, russian
+federation; SA saudi arabia; SE sweden; SG singapore; SI slovenia; SK slovakia; TH thailand; TR turkey, türkiye; TW
+taiwan; UA ukraine; US united states, united states of america, usa; UY uruguay; VE venezuela; VN viet nam, vietnam;
+ZA south africa
+"""
 _COUNTRY_NAMES = {
-    "argentina": "AR", "australia": "AU", "austria": "AT", "belgium": "BE", "brasil": "BR", "brazil": "BR", "bulgaria": "BG",
-    "canada": "CA", "chile": "CL", "china": "CN", "colombia": "CO", "croatia": "HR", "czechia": "CZ", "czech republic": "CZ",
-    "denmark": "DK", "deutschland": "DE", "ecuador": "EC", "egypt": "EG", "england": "GB", "espana": "ES", "españa": "ES",
-    "estonia": "EE", "finland": "FI", "france": "FR", "georgia": "GE", "germany": "DE", "great britain": "GB", "greece": "GR",
-    "hong kong": "HK", "hungary": "HU", "iceland": "IS", "india": "IN", "indonesia": "ID", "ireland": "IE", "israel": "IL",
-    "italia": "IT", "italy": "IT", "japan": "JP", "kenya": "KE", "latvia": "LV", "lithuania": "LT", "luxembourg": "LU",
-    "malaysia": "MY", "mexico": "MX", "méxico": "MX", "morocco": "MA", "netherlands": "NL", "new zealand": "NZ", "nigeria": "NG",
-    "norway": "NO", "pakistan": "PK", "peru": "PE", "perú": "PE", "philippines": "PH", "poland": "PL", "portugal": "PT",
-    "romania": "RO", "russia": "RU", "russian federation": "RU", "saudi arabia": "SA", "scotland": "GB", "serbia": "RS",
-    "singapore": "SG", "slovakia": "SK", "slovenia": "SI", "south africa": "ZA", "south korea": "KR", "korea": "KR", "spain": "ES",
-    "sweden": "SE", "switzerland": "CH", "taiwan": "TW", "thailand": "TH", "turkey": "TR", "türkiye": "TR", "uk": "GB",
-    "ukraine": "UA", "united arab emirates": "AE", "united kingdom": "GB", "united states": "US",
-    "united states of america": "US", "uruguay": "UY", "usa": "US", "venezuela": "VE", "viet nam": "VN", "vietnam": "VN",
-}  # fmt: skip
+    name.strip(): entry.strip()[:2]
+    for entry in _COUNTRIES.replace("\n", " ").split(";")
+    for name in entry.strip()[3:].split(",")
+}
 
-_ROLE_LOCALS = frozenset(
-    "abuse admin administrator billing contact customerservice do-not-reply donotreply enquiries feedback hello help helpdesk "
-    "hostmaster info invoice jobs mail mailer-daemon marketing me media news newsletter no-reply nobody none noreply office "
-    "orders postmaster press privacy reception root sales security service support team test tester testing unknown user "
-    "webmaster anonymous anon example xxx asdf na null".split()
+_ROLE_LOCALS = _words(
+    """
+    abuse admin administrator billing contact customerservice do-not-reply donotreply enquiries feedback hello help
+    helpdesk hostmaster info invoice jobs mail mailer-daemon marketing me media news newsletter no-reply nobody none
+    noreply office orders postmaster press privacy reception root sales security service support team test tester
+    testing unknown user webmaster anonymous anon example xxx asdf na null
+    """
 )
-_JUNK_DOMAINS = frozenset(
-    "example.com example.org example.net test.com test.de email.com domain.com none.com noemail.com invalid localhost".split()
+_JUNK_DOMAINS = _words(
+    """
+    example.com example.org example.net test.com test.de email.com domain.com none.com noemail.com invalid localhost
+    """
 )
 _DOTLESS = frozenset({"gmail.com", "googlemail.com"})
 _EMAIL = re.compile(r"[\w.+'-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63})+", re.UNICODE)
@@ -80,7 +90,7 @@ def country_code(country: str | None) -> str | None:
 
 @lru_cache(maxsize=8192)
 def canonical_phone(text: str | None, country: str | None = None) -> str | None:
-    """The number as E.164 without extension, its mobile prefix as the country dials it today; None for what is no number."""
+    """The number as E.164, without extension and with today's mobile prefix; None for what is no number."""
     if not text:
         return None
     cleaned = text.removeprefix("whatsapp:").removeprefix("tel:").strip()
@@ -168,7 +178,10 @@ def phones_in(text: str | None, country: str | None = None) -> tuple[str, ...]:
     if not text or sum(char.isdigit() for char in text) < 7:
         return ()
     matcher = phonenumbers.PhoneNumberMatcher(text[:4000], country_code(country), max_tries=20)
-    found = (canonical_phone(phonenumbers.format_number(each.number, phonenumbers.PhoneNumberFormat.E164)) for each in matcher)
+    found = (
+        canonical_phone(phonenumbers.format_number(each.number, phonenumbers.PhoneNumberFormat.E164))
+        for each in matcher
+    )
     return tuple(dict.fromkeys(each for each in found if each))
 
 
@@ -182,7 +195,9 @@ def canonical_handle(text: str | None, network: str = "") -> str | None:
     if not text:
         return None
     cleaned = unicodedata.normalize("NFKC", text).strip().strip("/")
-    if "://" in cleaned or cleaned.lower().startswith(("www.", "facebook.com/", "instagram.com/", "x.com/", "twitter.com/", "t.me/")):
+    if "://" in cleaned or cleaned.lower().startswith(
+        ("www.", "facebook.com/", "instagram.com/", "x.com/", "twitter.com/", "t.me/")
+    ):
         cleaned = _from_url(cleaned)
     cleaned = "".join(char for char in cleaned if char.isprintable() and not char.isspace()).lstrip("@")
     if network == "mastodon" and cleaned.count("@") == 1:

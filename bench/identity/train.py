@@ -1,0 +1,181 @@
+"""Fits the scorecard's weights: a conditional logit over each profile's list with "nobody" as one more choice.
+
+`python -m bench.identity.train --out FILE` writes the weights; the same data give the same file.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import yaml
+from scipy.optimize import minimize
+from scipy.sparse import csr_matrix
+
+from bench.identity.dataset import Labelled, folder, load
+from bench.identity.engines import index_of
+from connector.domain.matching import Scorecard, SuggestionEngine
+from connector.domain.matching.duplicates import group_duplicates
+from connector.domain.matching.engine import Weighed
+from connector.mapping.scorecard import load_scorecard
+
+# Not to be learnt from public data: nobody there wrote an order number or was proven by a network.
+FIXED = {
+    "proof.network": 14.0,
+    "handle.confirmed_elsewhere": 7.0,
+    "order.equal": 5.5,
+    "phone.equal": 6.5,
+    "phone.equal_end": 5.0,
+    "phone.end_in_handle": 2.0,
+    "email.equal": 7.5,
+    "warning.mixed_script": -2.5,
+}
+NEVER_NEGATIVE = (
+    "email.",
+    "phone.",
+    "order.",
+    "handle.",
+    "place.city",
+    "place.state",
+    "place.country",
+    "place.in_handle",
+    "bio.",
+)
+NEVER_POSITIVE = ("left.", "rarity.", "shown.rarity", "shown.rest", "place.other", "edges.clash", "rest.other")
+
+
+@dataclass
+class Lists:
+    """The candidate lists of many profiles as one sparse matrix; ``owner`` says whose list a row is in."""
+
+    ids: list[str]
+    names: list[str]
+    matrix: csr_matrix
+    owner: np.ndarray
+    right: np.ndarray
+    contacts: list[str]
+
+
+def lists_of(data: Labelled, engine: SuggestionEngine, only: Sequence[int] | None = None) -> Lists:
+    """The lists of all (or only some) profiles of a labelled set."""
+    chosen = data.profiles if only is None else [data.profiles[at] for at in only]
+    columns: dict[str, int] = {}
+    cells: list[tuple[int, int, float]] = []
+    owner, right, contacts = [], [], []
+    for at, (profile_id, query) in enumerate(chosen):
+        truth = data.truth.get(profile_id, frozenset())
+        weighed = sorted(engine.weigh(query), key=lambda each: (-each.log_odds, each.contact.contact_id))
+        for group in group_duplicates(weighed, ()):
+            best: Weighed = group[0]
+            row = len(owner)
+            cells += [(row, columns.setdefault(name, len(columns)), value) for name, value in best.features.items()]
+            owner.append(at)
+            right.append(any(each.contact.contact_id in truth for each in group))
+            contacts.append(best.contact.contact_id)
+    rows, cols, values = zip(*cells, strict=True)
+    matrix = csr_matrix((values, (rows, cols)), shape=(len(owner), len(columns)))
+    return Lists([each for each, _ in chosen], list(columns), matrix, np.array(owner), np.array(right), contacts)
+
+
+def fit(lists: Lists, keep: np.ndarray, start: dict[str, float], ridge: float = 0.5) -> dict[str, float]:
+    """Weights by feature that make the right contact, or nobody, likeliest on the kept profiles."""
+    rows = keep[lists.owner]
+    matrix, owner, right = lists.matrix[rows], lists.owner[rows], lists.right[rows]
+    index = np.full(len(lists.ids), -1)
+    index[keep] = np.arange(keep.sum())
+    owner, count = index[owner], int(keep.sum())
+    has = np.bincount(owner[right], minlength=count) > 0
+    begin = np.array([FIXED.get(name, start.get(name, 0.0)) for name in lists.names])
+
+    def loss(weights: np.ndarray) -> tuple[float, np.ndarray]:
+        odds = matrix @ weights
+        top = np.zeros(count)
+        np.maximum.at(top, owner, odds)
+        shares = np.exp(odds - top[owner])
+        total = np.bincount(owner, shares, count) + np.exp(-top)
+        good = np.where(has, np.bincount(owner[right], shares[right], count), np.exp(-top))
+        value = -(np.log(np.maximum(good, 1e-300)) - np.log(total)).sum()
+        pull = shares / total[owner]
+        pull[right] -= shares[right] / np.maximum(good[owner[right]], 1e-300)
+        drift = weights - begin * fixed
+        return value + ridge * (drift @ drift), matrix.T @ pull + 2 * ridge * drift
+
+    fixed = np.array([name in FIXED for name in lists.names], dtype=float)
+    bounds = [_bounds(name) for name in lists.names]
+    found = minimize(loss, begin, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": 400, "maxfun": 500})
+    return dict(zip(lists.names, found.x.tolist(), strict=True))
+
+
+def _bounds(name: str) -> tuple[float | None, float | None]:
+    if name in FIXED:
+        return FIXED[name], FIXED[name]
+    if name.startswith(NEVER_NEGATIVE):
+        return 0.0, None
+    if name.startswith(NEVER_POSITIVE):
+        return None, 0.0
+    return None, None
+
+
+def answers(lists: Lists, card: Scorecard, keep: np.ndarray) -> dict[str, list[tuple[str, float]]]:
+    """What the card shows for the kept profiles, from their lists."""
+    weights = np.array([card.weights.get(name, 0.0) for name in lists.names])
+    odds = lists.matrix @ weights
+    result: dict[str, list[tuple[str, float]]] = {}
+    order = np.searchsorted(lists.owner, np.arange(len(lists.ids) + 1))
+    for at in np.flatnonzero(keep):
+        span = range(order[at], order[at + 1])
+        final = card.compete([float(odds[row]) for row in span])
+        ranked = sorted(
+            ((lists.contacts[row], 1 / (1 + np.exp(-value))) for row, value in zip(span, final, strict=True)),
+            key=lambda p: (-p[1], p[0]),
+        )
+        result[lists.ids[at]] = [(contact, score) for contact, score in ranked[:10] if score >= 0.01]
+    return result
+
+
+def cross_validated(
+    data: Labelled, lists: Lists, start: dict[str, float], folds: int = 5
+) -> dict[str, list[tuple[str, float]]]:
+    """Answers for every profile by weights fitted without its person."""
+    fold = np.array([data.fold(profile_id, folds) for profile_id in lists.ids])
+    result: dict[str, list[tuple[str, float]]] = {}
+    for each in range(folds):
+        weights = fit(lists, fold != each, start)
+        result |= answers(lists, Scorecard(weights), fold == each)
+    return result
+
+
+def write(path: Path, weights: dict[str, float], version: str) -> None:
+    """Writes a scorecard file, features in order."""
+    merged = FIXED | {name: round(value, 3) for name, value in weights.items() if abs(value) >= 0.0005 or name in FIXED}
+    head = "# Log-odds by feature. Made by `python -m bench.identity.train`; figures in docs/suggestions.md.\n"
+    content = {"version": version, "scale": 1.0, "rivals": 1.0, "weights": dict(sorted(merged.items()))}
+    path.write_text(head + yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
+
+
+def main() -> None:
+    """Fits on the labelled data and writes the scorecard."""
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("--out", type=Path, required=True)
+    arguments.add_argument("--sample", type=int, default=0, help="only so many profiles")
+    options = arguments.parse_args()
+    place = folder()
+    if place is None:
+        raise SystemExit(
+            "No labelled data: set CONNECTOR_IDENTITY_DATA to a folder with contacts.csv, profiles.jsonl, truth.csv."
+        )
+    data, start = load(place), load_scorecard()
+    only = sorted(random.Random(7).sample(range(len(data.profiles)), options.sample)) if options.sample else None
+    with index_of(data.contacts) as index:
+        lists = lists_of(data, SuggestionEngine(index, start), only)
+    weights = fit(lists, np.ones(len(lists.ids), dtype=bool), dict(start.weights))
+    write(options.out, weights, "1")
+    print(f"{len(lists.ids)} profiles, {len(lists.contacts)} candidates, {len(weights)} weights -> {options.out}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,192 @@
+"""Explaining a handle's letters by one contact's name: which parts stand in it, how, and what is left over."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from connector.domain.matching.handles import unexplained
+from connector.domain.matching.names import PET, Forms, NameForms
+
+
+class Alignment(NamedTuple):
+    """The best reading of a handle for one contact.
+
+    ``pattern`` is how the name stands in it (see PATTERNS), ``first`` and ``last`` the letters found, ``gaps`` what lies
+    around them, ``left`` the letters nobody explains, ``first_at`` and ``last_at`` where the parts stand (-1: nowhere).
+    """
+
+    pattern: str
+    first: str
+    last: str
+    gaps: tuple[str, ...]
+    left: int
+    first_at: int
+    last_at: int
+    first_kind: int
+    last_kind: int
+    cost: float
+
+
+NOTHING = Alignment("none", "", "", (), 0, -1, -1, 0, 0, 99.0)
+
+PATTERNS = {
+    "first_last": 0.0,
+    "pet_last": 0.4,
+    "initials_last": 0.6,
+    "initial_last": 1.0,
+    "cut_last": 1.3,
+    "first_cut": 2.0,
+    "first_initial": 2.6,
+    "last": 2.0,
+    "first": 4.0,
+    "pet": 5.0,
+    "initials": 7.0,
+}
+"""How a name stands in a handle, with what each reading costs beside its unexplained letters."""
+
+
+def align(letters: str, forms: NameForms) -> Alignment:
+    """The cheapest reading of the letters by the name; NOTHING when no part of it is there."""
+    best = NOTHING
+    for last, kind in forms.lasts:
+        if best.last and len(last) < 3:
+            break
+        at = letters.find(last)
+        while at >= 0:
+            for reading in _beside_last(letters, forms, last, kind, at):
+                if reading.cost < best.cost:
+                    best = reading
+            at = letters.find(last, at + 1)
+    if not best.last or best.cost > 2.5:
+        for reading in _without_last(letters, forms):
+            if reading.cost < best.cost:
+                best = reading
+    return best
+
+
+def _beside_last(letters: str, forms: NameForms, last: str, kind: int, at: int) -> Iterator[Alignment]:
+    before, after = letters[:at], letters[at + len(last) :]
+    for first, first_kind in forms.firsts:
+        start = before.rfind(first)
+        pattern = "pet_last" if first_kind == PET else "first_last"
+        if start >= 0:
+            gaps = (before[:start], before[start + len(first) :], after)
+            yield _read(pattern, first, last, gaps, start, at, first_kind, kind, forms)
+        elif (start := after.find(first)) >= 0:
+            gaps = (before, after[:start], after[start + len(first) :])
+            yield _read(pattern, first, last, gaps, at + len(last) + start, at, first_kind, kind, forms)
+    yield from _short_first(before, after, forms, last, kind, at)
+    yield _read("last", "", last, (before, after), -1, at, 0, kind, forms)
+
+
+def _short_first(before: str, after: str, forms: NameForms, last: str, kind: int, at: int) -> Iterator[Alignment]:
+    initials = forms.initials
+    if not initials:
+        return
+    if len(initials) > 1 and before.endswith(initials):
+        start = at - len(initials)
+        yield _read("initials_last", initials, last, (before[:start], after), start, at, 0, kind, forms)
+    initial = initials[0]
+    if before.endswith(initial):
+        yield _read("initial_last", initial, last, (before[:-1], after), at - 1, at, 0, kind, forms)
+    if before.startswith(initial) and len(before) > 1:
+        yield _read("initial_last", initial, last, (before[1:], after), 0, at, 1, kind, forms)
+    if after.startswith(initial):
+        yield _read("initial_last", initial, last, (before, after[1:]), at + len(last), at, 1, kind, forms)
+    yield from _cut_first(before, after, forms, last, kind, at)
+
+
+def _cut_first(before: str, after: str, forms: NameForms, last: str, kind: int, at: int) -> Iterator[Alignment]:
+    for first, first_kind in forms.firsts:
+        if first_kind == PET or len(first) < 3:
+            continue
+        for size in range(min(len(first) - 1, len(before)), 1, -1):
+            if before.endswith(first[:size]):
+                gaps = (before[: len(before) - size], after)
+                yield _read("cut_last", first[:size], last, gaps, at - size, at, first_kind, kind, forms)
+                break
+        size = shared_prefix(after, first)
+        if 1 < size < len(first):
+            yield _read(
+                "cut_last", first[:size], last, (before, after[size:]), at + len(last), at, first_kind, kind, forms
+            )
+
+
+def _without_last(letters: str, forms: NameForms) -> Iterator[Alignment]:
+    for first, first_kind in forms.firsts:
+        if len(first) < 3 and first_kind == PET:
+            continue
+        at = letters.find(first)
+        if at < 0:
+            continue
+        before, after = letters[:at], letters[at + len(first) :]
+        yield _read("pet" if first_kind == PET else "first", first, "", (before, after), at, -1, first_kind, 0, forms)
+        size, last = _longest_cut(after, forms.lasts)
+        if size:
+            pattern = "first_cut" if size > 1 else "first_initial"
+            yield _read(pattern, first, last[:size], (before, after[size:]), at, at + len(first), first_kind, 0, forms)
+        size, last = _longest_cut(before, forms.lasts)
+        if size:
+            pattern = "first_cut" if size > 1 else "first_initial"
+            yield _read(pattern, first, last[:size], (before[size:], after), at, 0, first_kind, 1, forms)
+    yield from _initials_only(letters, forms)
+
+
+def _initials_only(letters: str, forms: NameForms) -> Iterator[Alignment]:
+    if not forms.initials or not forms.lasts:
+        return
+    for short in (forms.initials + forms.lasts[0][0][0], forms.initials[0] + forms.lasts[0][0][0]):
+        if letters.startswith(short):
+            yield _read("initials", short, "", (letters[len(short) :],), 0, -1, 0, 0, forms)
+
+
+def _longest_cut(text: str, lasts: Forms) -> tuple[int, str]:
+    best, form = 0, ""
+    for last, _ in lasts:
+        size = shared_prefix(text, last)
+        if size > best:
+            best, form = size, last
+    return best, form
+
+
+def shared_prefix(left: str, right: str) -> int:
+    """How many letters two words begin with alike."""
+    size = 0
+    for one, other in zip(left, right, strict=False):
+        if one != other:
+            break
+        size += 1
+    return size
+
+
+def _read(
+    pattern: str,
+    first: str,
+    last: str,
+    gaps: tuple[str, ...],
+    first_at: int,
+    last_at: int,
+    first_kind: int,
+    last_kind: int,
+    forms: NameForms,
+) -> Alignment:
+    left = 0
+    for gap in gaps:
+        if gap:
+            left += _left_in(gap, forms)
+    cost = PATTERNS[pattern] + left - 0.05 * (len(first) + len(last)) + 0.2 * last_kind
+    return Alignment(pattern, first, last, gaps, left, first_at, last_at, first_kind, last_kind, cost)
+
+
+def _left_in(gap: str, forms: NameForms) -> int:
+    """Letters of a gap that are no usual words, no middle name or its initial, no other part of the family name."""
+    rest = unexplained(gap)
+    if not rest:
+        return 0
+    if rest in forms.initials[1:]:
+        return 0
+    for form, kind in (*forms.firsts, *forms.lasts):
+        if kind != PET and len(form) > 2 and form in rest:
+            return len(rest) - len(form)
+    return len(rest)

@@ -1,0 +1,73 @@
+"""Contacts that the CRM holds twice: shown to the agent as one row."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Protocol, TypeVar
+
+from connector.domain.matching.facts import ContactFacts
+from connector.domain.matching.names import name_forms
+
+
+class HasContact(Protocol):
+    """Anything that carries a contact."""
+
+    @property
+    def contact(self) -> ContactFacts:
+        """The contact."""
+        ...
+
+
+W = TypeVar("W", bound=HasContact)
+
+
+def group_duplicates(ranked: list[W], excluded: Collection[str]) -> list[list[W]]:
+    """The ranked contacts in groups of one person each, best first; a group with an excluded contact is left out."""
+    groups: list[list[W]] = []
+    homes: dict[str, list[list[W]]] = {}
+    for each in ranked:
+        marks = _marks(each.contact)
+        near = (group for mark in marks for group in homes.get(mark, ()))
+        home = next((group for group in near if same_person(group[0].contact, each.contact)), None)
+        if home is None:
+            home = []
+            groups.append(home)
+        home.append(each)
+        for mark in marks:
+            homes.setdefault(mark, []).append(home)
+    return [group for group in groups if not any(each.contact.contact_id in excluded for each in group)]
+
+
+def _marks(contact: ContactFacts) -> list[str]:
+    """What two contacts must have in common before it is worth comparing them."""
+    name = f"{contact.first_name or ''} {contact.last_name or ''}".casefold()
+    return [name, *contact.emails, *contact.phones, *(f"!{handle}" for handle in contact.handles)]
+
+
+def same_person(one: ContactFacts, other: ContactFacts) -> bool:
+    """Whether two contacts are surely one person: the name and an address, number, handle or place are the same."""
+    forms, others = name_forms(one.first_name, one.last_name), name_forms(other.first_name, other.last_name)
+    shared = bool(
+        set(one.emails) & set(other.emails)
+        or set(one.phones) & set(other.phones)
+        or set(one.handles) & set(other.handles)
+    )
+    if shared:
+        return bool({form for form, _ in forms.lasts} & {form for form, _ in others.lasts}) and _first_fits(
+            forms.firsts, others.firsts
+        )
+    if not forms.whole or forms.whole != others.whole:
+        return False
+    return _same_place(one, other)
+
+
+def _first_fits(one: tuple[tuple[str, int], ...], other: tuple[tuple[str, int], ...]) -> bool:
+    if not one or not other:
+        return True
+    return bool({form for form, _ in one} & {form for form, _ in other})
+
+
+def _same_place(one: ContactFacts, other: ContactFacts) -> bool:
+    if not one.state or one.state != other.state or one.country != other.country:
+        return False
+    return not (one.city and other.city and one.city != other.city)

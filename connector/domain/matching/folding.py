@@ -1,0 +1,66 @@
+"""Any script to plain lower-case letters, so that names compare. The one module that knows ``anyascii``."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from functools import lru_cache
+
+from anyascii import anyascii
+
+_NOT_ALNUM = re.compile(r"[^a-z0-9]+")
+_APOSTROPHES = str.maketrans("", "", "'’‘`´ʼʻ′ʹ\u200b\u200c\u200d\u2060\ufeff")
+_TWINS = str.maketrans(
+    {"ä": "ae", "ö": "oe", "ü": "ue", "ø": "oe", "å": "aa", "æ": "ae", "œ": "oe", "ð": "dh", "þ": "th", "đ": "dj"}
+)
+_WORD = re.compile(r"\w+", re.UNICODE)
+
+UNREADABLE = "*"
+"""Stands for a look-alike letter of another script: it is never read as the letter it imitates."""
+
+
+def word_set(text: str) -> frozenset[str]:
+    """The words of a text as a set, for lists that read better as text."""
+    return frozenset(text.split())
+
+
+@lru_cache(maxsize=65536)
+def fold(text: str) -> str:
+    """The text as plain lower-case words separated by single spaces; apostrophes vanish, other signs separate."""
+    if not text.isascii():
+        text = anyascii(unicodedata.normalize("NFKC", text).translate(_APOSTROPHES))
+    return _NOT_ALNUM.sub(" ", text.translate(_APOSTROPHES).lower()).strip()
+
+
+@lru_cache(maxsize=16384)
+def twin(text: str) -> str | None:
+    """The folded text with ä written ae, ø oe, å aa; None where that changes nothing."""
+    if text.isascii():
+        return None
+    lowered = unicodedata.normalize("NFC", text).casefold()
+    spelled = lowered.translate(_TWINS)
+    return fold(spelled) if spelled != lowered else None
+
+
+def _script(char: str) -> str:
+    if char.isascii():
+        return "LATIN"
+    return unicodedata.name(char, "?").split(" ")[0]
+
+
+_LOOKALIKE = frozenset({"LATIN", "CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE", "COPTIC"})
+
+
+@lru_cache(maxsize=4096)
+def mixed_scripts(text: str | None) -> bool:
+    """Whether one word mixes scripts that look alike, as a fake of somebody's name does."""
+    if not text or text.isascii():
+        return False
+    return any(len({_script(char) for char in word if char.isalpha()} & _LOOKALIKE) > 1 for word in _WORD.findall(text))
+
+
+def unmask(text: str) -> str:
+    """The text with every non-Latin letter of a mixed-script word made unreadable."""
+    if not mixed_scripts(text):
+        return text
+    return "".join(UNREADABLE if char.isalpha() and _script(char) in _LOOKALIKE - {"LATIN"} else char for char in text)

@@ -1,0 +1,107 @@
+"""A contact's name as people write it in handles: joined, without particles, in parts, as pet names, as initials."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+from connector.domain.matching.folding import fold, twin, word_set
+from connector.domain.matching.nicks import other_forms
+
+FULL, PART, PET = 0, 1, 2
+"""How a form relates to the name as the CRM writes it."""
+
+_PARTICLES = word_set(
+    """
+    a al ap as bar ben bin bint da dal dalla das de degli dei del della den der des di do dos du e el el- het ibn la
+    las le les lo los mac mc na of op ould saint san sant santa st ste st. 't te ten ter tot und v van vande vander
+    vom von y z zu zum zur
+    """
+)
+_TITLES = word_set(
+    """
+    jr sr ii iii iv mr mrs ms miss mx dr prof professor phd md esq sir dame lord lady rev fr sister brother hon capt
+    captain col colonel gen general sgt lt ing dipl mag herr frau sig signora sr sra srta don dona mme mlle dhr mevr
+    ret usn usaf usa junior senior
+    """
+)
+_MAX_FORMS = 6
+
+Forms = tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class NameForms:
+    """The forms of one contact's name: (form, FULL | PART | PET), longest first; ``own_*`` are those that make keys."""
+
+    firsts: Forms
+    lasts: Forms
+    initials: str
+    whole: str
+
+
+@lru_cache(maxsize=65536)
+def given_forms(text: str) -> tuple[Forms, str]:
+    """The forms of a given name and its initials."""
+    forms: dict[str, int] = {}
+    initials = ""
+    for spelled in (fold(text), twin(text)):
+        tokens = _tokens(spelled)
+        if not tokens:
+            continue
+        initials = initials or "".join(token[0] for token in tokens)
+        words = [token for token in tokens if len(token) > 1] or tokens
+        forms.setdefault(words[0], FULL)
+        if len(words) > 1:
+            forms.setdefault("".join(words), FULL)
+        for word in words[1:]:
+            if len(word) > 2:
+                forms.setdefault(word, PART)
+    for own in list(forms):
+        for pet in other_forms(own):
+            forms.setdefault(pet, PET)
+    return _longest_first(forms), initials
+
+
+@lru_cache(maxsize=65536)
+def family_forms(text: str) -> Forms:
+    """The forms of a family name: joined, without particles, and each part of a double name."""
+    forms: dict[str, int] = {}
+    for spelled in (fold(text), twin(text)):
+        tokens = _tokens(spelled)
+        if not tokens:
+            continue
+        forms.setdefault("".join(tokens), FULL)
+        bare = [token for token in tokens if token not in _PARTICLES] or tokens
+        if len(bare) < len(tokens):
+            forms.setdefault("".join(bare), PART)
+        if len(bare) > 1:
+            for part in bare:
+                if len(part) > 2:
+                    forms.setdefault(part, PART)
+    return _longest_first(forms)[:_MAX_FORMS]
+
+
+def name_forms(first_name: str | None, last_name: str | None) -> NameForms:
+    """All forms of a contact's name; a name given in one field only is read as a family name."""
+    firsts, initials = given_forms(first_name or "")
+    lasts = family_forms(last_name or "")
+    if not lasts and firsts:
+        lasts = tuple((form, kind) for form, kind in firsts if kind != PET)
+        firsts, initials = (), ""
+    return NameForms(firsts, lasts, initials, fold(f"{first_name or ''} {last_name or ''}"))
+
+
+def own_forms(forms: Forms, limit: int = 4) -> list[str]:
+    """The forms the CRM itself writes, without pet names, the whole name first."""
+    return [form for form, kind in sorted(forms, key=lambda pair: pair[1]) if kind != PET][:limit]
+
+
+def _tokens(folded: str | None) -> list[str]:
+    tokens = folded.split() if folded else []
+    kept = [token for token in tokens if token not in _TITLES]
+    return kept or tokens
+
+
+def _longest_first(forms: dict[str, int]) -> Forms:
+    return tuple(sorted(forms.items(), key=lambda pair: (-len(pair[0]), pair[1], pair[0])))

@@ -1,0 +1,96 @@
+"""A profile made ready for comparing: folded once, with the words of the dictionary that stand in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from connector.domain.identifiers import canonical_email, canonical_phone, emails_in, phones_in
+from connector.domain.matching.facts import ProfileQuery
+from connector.domain.matching.folding import fold, mixed_scripts, twin, unmask
+from connector.domain.matching.handles import HandleText, read_handle
+from connector.domain.matching.index import UNSEEN, WordCounts
+from connector.domain.matching.keys import handle_key, order_key
+from connector.domain.matching.nicks import other_forms
+
+MAX_WORD = 18
+MAX_DISPLAY_WORDS = 8
+MAX_PLACE_WORDS = 10
+MAX_BIO_WORDS = 60
+
+
+@dataclass(slots=True)
+class ProfileView:
+    """The folded profile; ``counts`` holds the dictionary's words found in it, ``size`` the number of contacts."""
+
+    handle: HandleText
+    display: tuple[str, ...]
+    display_plain: str
+    places: frozenset[str]
+    bio: tuple[str, ...]
+    emails: frozenset[str]
+    phones: frozenset[str]
+    orders: frozenset[str]
+    handles: frozenset[str]
+    mixed: bool
+    size: int = 0
+    counts: dict[str, WordCounts] = field(default_factory=dict)
+
+    def count(self, word: str) -> WordCounts:
+        """The dictionary's counts of a word, zeros for an unknown one."""
+        return self.counts.get(word, UNSEEN)
+
+
+def view_of(query: ProfileQuery) -> ProfileView:
+    """The profile folded and its identifiers made canonical; nothing is looked up yet."""
+    bio = (query.bio or "")[:1000]
+    location = (query.location or "")[:200]
+    emails = {each for each in map(canonical_email, query.emails) if each} | set(emails_in(bio))
+    phones = {each for each in (canonical_phone(each, query.country) for each in query.phones) if each}
+    phones |= set(phones_in(bio, query.country))
+    display = _words((query.display_name or "")[:200], MAX_DISPLAY_WORDS)
+    return ProfileView(
+        handle=read_handle((query.handle or "")[:200], query.network),
+        display=display,
+        display_plain="".join(display),
+        places=frozenset(_joined(fold(location).split()[:MAX_PLACE_WORDS], 3)),
+        bio=tuple(fold(bio).split()[:MAX_BIO_WORDS]),
+        emails=frozenset(emails),
+        phones=frozenset(phones),
+        orders=frozenset(each for each in map(order_key, query.order_refs) if each),
+        handles=frozenset(each for each in map(handle_key, (*query.confirmed_handles, query.handle)) if each),
+        mixed=mixed_scripts(query.handle) or mixed_scripts(query.display_name),
+    )
+
+
+def words_to_look_up(view: ProfileView) -> list[str]:
+    """All words of the profile that may stand in the dictionary, pet names with their full forms, sorted."""
+    words = set(pieces(view.handle.letters))
+    words.update(_joined(view.display, 3))
+    words.update(view.places)
+    for word in list(words):
+        if len(word) > 2:
+            words.update(other_forms(word))
+    return sorted(words)
+
+
+def pieces(letters: str) -> Iterable[str]:
+    """Every run of 2 to 18 letters."""
+    for start in range(len(letters) - 1):
+        for end in range(start + 2, min(len(letters), start + MAX_WORD) + 1):
+            yield letters[start:end]
+
+
+def _words(text: str, limit: int) -> tuple[str, ...]:
+    folded = fold(unmask(text))
+    spelled = twin(text)
+    words = folded.split()[:limit]
+    if spelled and spelled != folded:
+        words += [word for word in spelled.split()[:limit] if word not in words]
+    return tuple(words)
+
+
+def _joined(words: Iterable[str], longest: int) -> list[str]:
+    parts = list(words)
+    runs = (parts[at : at + size] for size in range(1, longest + 1) for at in range(len(parts) - size + 1))
+    return ["".join(run) for run in runs]

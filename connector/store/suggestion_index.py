@@ -1,0 +1,245 @@
+"""The suggestion index in SQL: one plan and one answer on SQLite and PostgreSQL.
+
+References are hashes of the contact's id, so the answers do not depend on the order in which contacts came.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import astuple
+from hashlib import blake2b
+from itertools import islice
+from typing import Any, TypeVar
+
+import orjson
+from sqlalchemy import Connection, text
+
+from connector.domain.matching.facts import ContactFacts
+from connector.domain.matching.index import Probe, WordCounts
+from connector.domain.matching.keys import FAMILY, GIVEN, KEYS_VERSION, PLACE, Word, canonical, keys_of, words_of
+from connector.errors import SchemaOutdated
+
+T = TypeVar("T")
+
+BATCH = 1000
+_WRITER_LOCK = 0x5355_4747
+
+_ADD_WORD = text(
+    "INSERT INTO suggestion_word (t, family, given, place) VALUES (:t, :family, :given, :place)"
+    " ON CONFLICT (t) DO UPDATE SET"
+    " family = suggestion_word.family + excluded.family, given = suggestion_word.given + excluded.given,"
+    " place = suggestion_word.place + excluded.place"
+)
+_DROP_WORD = text("DELETE FROM suggestion_word WHERE t = :t AND family <= 0 AND given <= 0 AND place <= 0")
+_ADD_KEY = text("INSERT INTO suggestion_key (k, ref) VALUES (:k, :ref) ON CONFLICT DO NOTHING")
+_DROP_KEY = text("DELETE FROM suggestion_key WHERE k = :k AND ref = :ref")
+_PUT_CONTACT = text(
+    "INSERT INTO suggestion_contact (ref, doc) VALUES (:ref, :doc) ON CONFLICT (ref) DO UPDATE SET doc = excluded.doc"
+)
+_DROP_CONTACT = text("DELETE FROM suggestion_contact WHERE ref = :ref")
+_ADD_STATE = text(
+    "INSERT INTO suggestion_state (name, value) VALUES (:name, :value)"
+    " ON CONFLICT (name) DO UPDATE SET value = suggestion_state.value + excluded.value"
+)
+_WORDS = {
+    "sqlite": "SELECT t, family, given, place FROM suggestion_word WHERE t IN (SELECT value FROM json_each(?))",
+    "postgresql": "SELECT t, family, given, place FROM suggestion_word WHERE t = ANY(%s)",
+}
+_PROBE = "SELECT ref FROM suggestion_key WHERE k >= ? AND k < ? ORDER BY k, ref LIMIT ?"
+_PROBES = (
+    "SELECT p.at, c.ref FROM unnest(%s::text[], %s::text[], %s::int[]) WITH ORDINALITY AS p(low, high, most, at),"
+    ' LATERAL (SELECT ref FROM suggestion_key WHERE k >= p.low COLLATE "C" AND k < p.high COLLATE "C"'
+    " ORDER BY k, ref LIMIT p.most) c"
+)
+_CONTACTS = {
+    "sqlite": "SELECT ref, doc FROM suggestion_contact WHERE ref IN (SELECT value FROM json_each(?))",
+    "postgresql": "SELECT ref, doc FROM suggestion_contact WHERE ref = ANY(%s)",
+}
+
+
+class SqlSuggestionIndex:
+    """The index behind one database connection; writes belong to the caller's transaction."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._dialect = connection.dialect.name
+
+    # reading: straight through the driver, since these three statements are most of a suggestion's time
+
+    def size(self) -> int:
+        """The number of contacts."""
+        return self._state("size")
+
+    def words(self, words: Sequence[str]) -> dict[str, WordCounts]:
+        """The counts of those words that the dictionary holds."""
+        rows = self._ask(_WORDS[self._dialect], (self._list(words),))
+        return {t: WordCounts(family, given, place) for t, family, given, place in rows}
+
+    def probe(self, probes: Sequence[Probe]) -> list[list[int]]:
+        """For each probe the references of the first contacts by key, then by reference, each once."""
+        if self._dialect == "sqlite":
+            cursor = self._cursor()
+            return [_once(cursor.execute(_PROBE, probe)) for probe in probes]
+        found: list[list[int]] = [[] for _ in probes]
+        lows, highs, limits = ([probe[at] for probe in probes] for at in range(3))
+        for at, ref in self._ask(_PROBES, (lows, highs, limits)):
+            found[at - 1].append(ref)
+        return [list(dict.fromkeys(refs)) for refs in found]
+
+    def contacts(self, refs: Sequence[int]) -> dict[int, ContactFacts]:
+        """The canonical contacts of the references; unknown ones are missing."""
+        rows = self._ask(_CONTACTS[self._dialect], (self._list(refs),))
+        return {ref: _read(doc) for ref, doc in rows}
+
+    def references(self, contact_ids: Sequence[str]) -> list[int]:
+        """The references under which these contacts would be kept."""
+        return [reference(contact_id) for contact_id in contact_ids]
+
+    def _ask(self, statement: str, parameters: tuple[Any, ...]) -> list[Any]:
+        cursor = self._cursor()
+        cursor.execute(statement, parameters)
+        return list(cursor.fetchall())
+
+    def _cursor(self) -> Any:
+        return self._connection.connection.cursor()
+
+    def _list(self, values: Sequence[Any]) -> Any:
+        return orjson.dumps(list(values)).decode() if self._dialect == "sqlite" else list(values)
+
+    # writing
+
+    def check(self) -> None:
+        """Refuses an index that another release filled with other keys."""
+        version = self._state("version")
+        if version not in {0, KEYS_VERSION}:
+            raise SchemaOutdated(
+                "The suggestion index was built by another release; run `connector suggestions rebuild`."
+            )
+
+    def upsert(self, contacts: Iterable[ContactFacts]) -> int:
+        """Brings the index up to these contacts; returns how many were new or changed."""
+        changed = 0
+        for batch in _batches(contacts, BATCH):
+            changed += self._upsert_batch(batch)
+        return changed
+
+    def delete(self, contact_ids: Iterable[str]) -> int:
+        """Forgets these contacts, every key and word of theirs; returns how many were there."""
+        gone = 0
+        for batch in _batches(contact_ids, BATCH):
+            self._lock()
+            old = self._present([reference(contact_id) for contact_id in batch])
+            self._apply(old, {})
+            gone += len(old)
+        return gone
+
+    def absorb(self, kept: ContactFacts, gone: Iterable[str]) -> None:
+        """Follows a merge made in the CRM: the kept contact as it is now, the others forgotten."""
+        self.delete(gone)
+        self.upsert([kept])
+
+    def rebuild(self, contacts: Iterable[ContactFacts], progress: Callable[[int], None] | None = None) -> int:
+        """Builds the index anew from all contacts, telling the number done so far; returns that number."""
+        for table in ("suggestion_key", "suggestion_word", "suggestion_contact", "suggestion_state"):
+            self._connection.execute(text(f"DELETE FROM {table}"))  # noqa: S608
+        done = 0
+        for batch in _batches(contacts, BATCH):
+            self._upsert_batch(batch)
+            done += len(batch)
+            if progress:
+                progress(done)
+        return self.size()
+
+    def _upsert_batch(self, batch: list[ContactFacts]) -> int:
+        self._lock()
+        new = {reference(each.contact_id): canonical(each) for each in batch}
+        old = self._present(list(new))
+        changed = {ref: facts for ref, facts in new.items() if old.get(ref) != facts}
+        self._apply({ref: facts for ref, facts in old.items() if ref in changed}, changed)
+        return len(changed)
+
+    def _apply(self, old: dict[int, ContactFacts], new: dict[int, ContactFacts]) -> None:
+        old_keys = {(key, ref) for ref, facts in old.items() for key in keys_of(facts)}
+        new_keys = {(key, ref) for ref, facts in new.items() for key in keys_of(facts)}
+        words: Counter[Word] = Counter()
+        for facts in new.values():
+            words.update(words_of(facts))
+        for facts in old.values():
+            words.subtract(words_of(facts))
+        self._many(_DROP_KEY, [{"k": key, "ref": ref} for key, ref in sorted(old_keys - new_keys)])
+        self._many(_ADD_KEY, [{"k": key, "ref": ref} for key, ref in sorted(new_keys - old_keys)])
+        self._count(words)
+        self._many(_DROP_CONTACT, [{"ref": ref} for ref in sorted(old.keys() - new.keys())])
+        self._many(_PUT_CONTACT, [{"ref": ref, "doc": _doc(facts)} for ref, facts in sorted(new.items())])
+        self._many(_ADD_STATE, [{"name": "size", "value": len(new) - len(old)}])
+        if not self._state("version"):
+            self._many(_ADD_STATE, [{"name": "version", "value": KEYS_VERSION}])
+
+    def _count(self, words: Counter[Word]) -> None:
+        rows: dict[str, dict[str, Any]] = {}
+        for (word, kind), change in words.items():
+            if change:
+                row = rows.setdefault(word, {"t": word, "family": 0, "given": 0, "place": 0})
+                row[_COLUMN[kind]] += change
+        # In one order for all writers, so that two of them never wait for each other.
+        ordered = [rows[word] for word in sorted(rows)]
+        self._many(_ADD_WORD, ordered)
+        self._many(
+            _DROP_WORD, [{"t": row["t"]} for row in ordered if min(row["family"], row["given"], row["place"]) < 0]
+        )
+
+    def _present(self, refs: list[int]) -> dict[int, ContactFacts]:
+        return self.contacts(refs)
+
+    def _many(self, statement: Any, rows: list[dict[str, Any]]) -> None:
+        if rows:
+            self._connection.execute(statement, rows)
+
+    def _state(self, name: str) -> int:
+        mark = "?" if self._dialect == "sqlite" else "%s"
+        rows = self._ask(f"SELECT value FROM suggestion_state WHERE name = {mark}", (name,))  # noqa: S608
+        return int(rows[0][0]) if rows else 0
+
+    def _lock(self) -> None:
+        """PostgreSQL lets two writers in; their counts must not be read and written crosswise."""
+        if self._dialect == "postgresql":
+            self._connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _WRITER_LOCK})
+
+
+_COLUMN = {FAMILY: "family", GIVEN: "given", PLACE: "place"}
+
+
+def reference(contact_id: str) -> int:
+    """A contact's reference: 63 bits of a hash of its id, so equal in every index."""
+    return int.from_bytes(blake2b(contact_id.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "big") >> 1
+
+
+def _once(rows: Iterable[tuple[int]]) -> list[int]:
+    return list(dict.fromkeys(row[0] for row in rows))
+
+
+def _doc(facts: ContactFacts) -> str:
+    return orjson.dumps(astuple(facts)).decode()
+
+
+def _read(doc: str) -> ContactFacts:
+    values = orjson.loads(doc)
+    return ContactFacts(
+        values[0],
+        values[1],
+        values[2],
+        tuple(values[3]),
+        tuple(values[4]),
+        values[5],
+        values[6],
+        values[7],
+        tuple(values[8]),
+        tuple(values[9]),
+    )
+
+
+def _batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
+    iterator = iter(items)
+    while batch := list(islice(iterator, size)):
+        yield batch
