@@ -26,7 +26,7 @@ PLAIN: Mapping[str, str] = {
 }  # fmt: skip
 SECRET = frozenset({"secret_key", "crm_client_secret", "crm_private_key", "admin_password"})
 SOURCE_KEYS = frozenset(
-    {"mapping", "secrets", "account_ids", "verify_token", "topics", "max_bytes", "public_key", "username", "audience"}
+    {"mapping", "verification", "secrets", "account_ids", "verify_token", "topics", "max_bytes", "username", "audience"}
 )
 
 
@@ -36,6 +36,7 @@ class SourceSettings:
 
     name: str
     mapping: str
+    verification: str = ""
     secrets: tuple[str, ...] = field(default=(), repr=False)
     account_ids: tuple[str, ...] = ()
     verify_token: str = field(default="", repr=False)
@@ -289,6 +290,7 @@ class _Reader:
         return SourceSettings(
             name=name,
             mapping=raw["mapping"],
+            verification=str(raw.get("verification", "")),
             secrets=tuple(secrets),
             account_ids=tuple(self._strings(raw, "account_ids", where)),
             verify_token=self.secret(str(raw.get("verify_token", "")), f"{where}.verify_token"),
