@@ -1,0 +1,56 @@
+"""``connector crm``: the Salesforce package, and what people did in the CRM."""
+
+from __future__ import annotations
+
+import click
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn
+
+from connector.app import build_crm
+from connector.commands.console import fail, print_json, speaks_plainly
+from connector.commands.place import here
+from connector.crm.package import compose_zip
+from connector.errors import Misconfigured
+from connector.flows.sync import sync_once
+from connector.settings import load_settings
+
+
+@click.group()
+def crm() -> None:
+    """The CRM: install the package, pull what people did there."""
+
+
+@crm.command("install")
+@click.option("--dry-run", is_flag=True, help="Let the org check the package without changing anything.")
+@speaks_plainly
+def install(dry_run: bool) -> None:
+    """Deploy the connector's objects, fields and permission sets to the org."""
+    settings = load_settings()
+    gateway = build_crm(settings)
+    if gateway is None:
+        raise Misconfigured("CONNECTOR_CRM_URL is not set: give the org's My Domain address.")
+    package = compose_zip(api_version=settings.crm.api_version)
+    with Progress(SpinnerColumn(), TextColumn("{task.description}"), console=Console(stderr=True), transient=True) as bar:
+        bar.add_task("The org is checking the package …" if dry_run else "Deploying the package …")
+        messages = gateway.install(package, check_only=dry_run)
+    for message in messages:
+        click.echo(message)
+    click.echo(f"{len(messages)} components {'would be' if dry_run else 'are'} in the org.", err=True)
+
+
+@crm.command("sync")
+@click.option("--full", is_flag=True, help="Read everything again, not only what changed since the last time.")
+@click.option("--json", "as_json", is_flag=True, help="The figures as one JSON document.")
+@speaks_plainly
+def sync(full: bool, as_json: bool) -> None:
+    """Pull contacts, users, cases and their calls, mails and chats from the CRM."""
+    with here() as ctx:
+        if ctx.crm is None:
+            fail("CONNECTOR_CRM_URL is not set: give the org's My Domain address.", 1)
+        with Progress(SpinnerColumn(), TextColumn("{task.description}"), console=Console(stderr=True), transient=True) as bar:
+            task = bar.add_task("Reading the CRM …")
+            report = sync_once(ctx, full=full, on_progress=lambda words: bar.update(task, description=words))
+    if as_json:
+        print_json(report.as_dict())
+    else:
+        click.echo(str(report))

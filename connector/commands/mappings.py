@@ -1,0 +1,76 @@
+"""``connector mappings`` and ``connector replay``: lint mapping files, try a payload, send a fixture to a running server."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+import orjson
+
+from connector.commands.console import FOUND_PROBLEMS, WRONG_INPUT, existing, fail, print_lines, speaks_plainly
+from connector.settings import default_mappings_dir, load_settings
+
+
+@click.group()
+def mappings() -> None:
+    """Mapping files: one YAML file teaches the connector a sender."""
+
+
+@mappings.command("check")
+@click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
+@speaks_plainly
+def check(paths: tuple[Path, ...]) -> None:
+    """Lint mapping files; all problems at once, each with file, line and cure."""
+    from connector.mapping.tryout import check_mappings
+
+    for path in paths:
+        existing(str(path))
+    folder = _folder()
+    files = list(paths) or sorted((folder / "sources").glob("*.yml"))
+    problems = check_mappings(files, folder)
+    for problem in problems:
+        click.echo(str(problem))
+    if problems:
+        fail(f"{len(problems)} problems in {len(files)} files.", FOUND_PROBLEMS)
+    click.echo(f"{len(files)} mapping files are fine.")
+
+
+@mappings.command("try")
+@click.argument("source")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--headers", "headers_file", type=click.Path(path_type=Path), help="A JSON object of request headers.")
+@click.option("--account", "accounts", multiple=True, help="The brand's own account id, so that its own posts are outbound.")
+@speaks_plainly
+def try_file(source: str, file: Path, headers_file: Path | None, accounts: tuple[str, ...]) -> None:
+    """Print the normal events of one payload, one JSON object a line."""
+    from connector.mapping.loader import load_mappings
+    from connector.mapping.tryout import try_payload
+
+    known = load_mappings(_folder())
+    if source not in known:
+        fail(f"There is no mapping {source}: use one of {', '.join(sorted(known))}.", WRONG_INPUT)
+    headers = _headers(headers_file)
+    tried = try_payload(known[source], existing(str(file)).read_bytes(), headers, accounts)
+    print_lines(tried.events)
+    for failure in tried.failures:
+        click.echo(failure, err=True)
+    if tried.failures:
+        fail(f"{len(tried.failures)} of {len(tried.failures) + len(tried.events)} items would be shelved.", WRONG_INPUT)
+
+
+def _headers(file: Path | None) -> dict[str, str]:
+    if file is None:
+        return {}
+    try:
+        value = orjson.loads(existing(str(file)).read_bytes())
+    except orjson.JSONDecodeError as error:
+        fail(f"{file} is not JSON: {error}. Write one object of header names and values.", WRONG_INPUT)
+    if not isinstance(value, dict):
+        fail(f"{file} holds no JSON object: write header names and values.", WRONG_INPUT)
+    return {str(name): str(text) for name, text in value.items()}
+
+
+def _folder() -> Path:
+    import os
+
+    return load_settings().mappings_dir if "CONNECTOR_MAPPINGS_DIR" in os.environ else default_mappings_dir()
