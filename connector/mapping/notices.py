@@ -19,7 +19,8 @@ PARTS = ("ask", "purpose", "refusal", "undo")
 LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Z][A-Za-z]{1,3})?")
 _WITHOUT_SPACES = frozenset({"ja", "zh", "th"})
 _NO = {
-    "en": ("no",), "de": ("nein",), "fr": ("non",), "es": ("no",), "ja": ("いいえ",), "it": ("no",), "nl": ("nee",), "pt": ("não",),
+    "en": ("no",), "de": ("nein",), "fr": ("non",), "es": ("no",), "ja": ("いいえ",),
+    "it": ("no",), "nl": ("nee",), "pt": ("não",),
 }  # fmt: skip
 USUAL_COMPANY = "A company of thirty characters"
 """Stands in for the company's name while none is set, so that lengths are checked with a realistic one."""

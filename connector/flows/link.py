@@ -1,0 +1,36 @@
+"""Projecting links: whatever changed, every CRM record that names or must name a contact is looked at again."""
+
+from __future__ import annotations
+
+from sqlalchemy import select
+
+from connector.store.outbox import queue, queue_many
+from connector.store.tables import cases, interactions
+from connector.store.unit_of_work import UnitOfWork
+
+PROFILE, CASE, INTERACTION = "Social_Profile__c", "Case", "Channel_Interaction__c"
+
+
+def reproject(uow: UnitOfWork, profile_id: str) -> int:
+    """How many records of the account were queued: the account itself, its cases, its interactions.
+
+    Nothing is decided here: each record is built when it is sent, through the gate. Granting needs this as much as
+    withdrawing does: a second person's yes makes an account ambiguous and takes the first one's contact away.
+    """
+    own_cases = list(
+        uow.connection.execute(
+            select(cases.c.id)
+            .where(cases.c.profile_id == profile_id, cases.c.origin == "connector")
+            .order_by(cases.c.opened_at, cases.c.id)
+        ).scalars()
+    )
+    said = uow.connection.execute(
+        select(interactions.c.id, interactions.c.case_id)
+        .where(interactions.c.profile_id == profile_id, interactions.c.origin == "connector")
+        .where(interactions.c.case_id.is_not(None), interactions.c.kind.is_not(None))
+        .order_by(interactions.c.occurred_at, interactions.c.id)
+    ).all()
+    queue(uow, PROFILE, profile_id)
+    queue_many(uow, CASE, [(each, profile_id) for each in own_cases])
+    queue_many(uow, INTERACTION, [(row.id, row.case_id) for row in said])
+    return 1 + len(own_cases) + len(said)

@@ -1,0 +1,319 @@
+"""Links, grants, holds and published wordings: rows to domain and back.
+
+Nothing here decides; whoever changes a link goes through ``flows/consent/acts``, which writes the ledger with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from datetime import datetime
+from typing import Any, TypeVar
+
+from sqlalchemy import ColumnElement, Connection, Row, and_, delete, exists, insert, select, update
+
+from connector.domain.consent import (
+    Assurance,
+    Grant,
+    GrantState,
+    Hold,
+    HoldReason,
+    LinkRecord,
+    LinkState,
+    Method,
+)
+from connector.domain.events import from_millis, to_millis
+from connector.store.tables import crm_contacts, grants, ledger, link_holds, links, social_profiles
+from connector.store.unit_of_work import UnitOfWork
+
+T = TypeVar("T")
+CHUNK = 500
+"""How many keys one statement takes; SQLite's oldest limit is 999."""
+
+
+def links_of_profile(connection: Connection, profile_id: str) -> list[LinkRecord]:
+    """Every link of the account, in whatever state, oldest first."""
+    return links_where(connection, links.c.profile_id == profile_id)
+
+
+def links_of_contact(connection: Connection, contact_id: str) -> list[LinkRecord]:
+    """Every link of the contact, in whatever state, oldest first."""
+    return links_where(connection, links.c.contact_id == contact_id)
+
+
+def links_of_pair(connection: Connection, profile_id: str, contact_id: str) -> list[LinkRecord]:
+    """Every link of this account with this contact, in whatever state, oldest first."""
+    return links_where(connection, and_(links.c.profile_id == profile_id, links.c.contact_id == contact_id))
+
+
+def link_by_id(connection: Connection, link_id: str) -> LinkRecord | None:
+    """The link of this id, or None."""
+    found = links_where(connection, links.c.id == link_id)
+    return found[0] if found else None
+
+
+def links_by_ids(connection: Connection, ids: Collection[str]) -> list[LinkRecord]:
+    """The links of these ids, oldest first."""
+    return [each for part in chunks(ids) for each in links_where(connection, links.c.id.in_(part))]
+
+
+def active_links(connection: Connection, profile_ids: Collection[str]) -> dict[str, list[LinkRecord]]:
+    """The links in force of each account that has any."""
+    found: dict[str, list[LinkRecord]] = {}
+    for part in chunks(profile_ids):
+        condition = and_(links.c.profile_id.in_(part), links.c.state == LinkState.ACTIVE.value)
+        for each in links_where(connection, condition):
+            found.setdefault(each.profile_id, []).append(each)
+    return found
+
+
+def latest_links(connection: Connection, profile_ids: Collection[str]) -> dict[str, LinkRecord]:
+    """Each account's newest link, in whatever state."""
+    found: dict[str, LinkRecord] = {}
+    for part in chunks(profile_ids):
+        found |= {each.profile_id: each for each in links_where(connection, links.c.profile_id.in_(part))}
+    return found
+
+
+def links_where(connection: Connection, condition: ColumnElement[bool]) -> list[LinkRecord]:
+    """The links that meet the condition with what stands for each purpose and their holds, oldest first."""
+    rows = connection.execute(select(links).where(condition).order_by(links.c.asked_at, links.c.id)).all()
+    if not rows:
+        return []
+    ids = [row.id for row in rows]
+    standing: dict[str, dict[str, Grant]] = {each: {} for each in ids}
+    resting: dict[str, list[Hold]] = {each: [] for each in ids}
+    for part in chunks(ids):
+        for row in connection.execute(select(grants).where(grants.c.link_id.in_(part)).order_by(grants.c.seq)):
+            standing[row.link_id][row.purpose] = _grant(row)
+        for row in connection.execute(select(link_holds).where(link_holds.c.link_id.in_(part))):
+            resting[row.link_id].append(_hold(row))
+    return [_link(row, standing[row.id], resting[row.id]) for row in rows]
+
+
+def entries_behind(connection: Connection, records: Iterable[LinkRecord]) -> set[tuple[int, str]]:
+    """The (entry, link) pairs of the ledger that the grants of these links rest on."""
+    wanted = {grant.seq for record in records for grant in record.grants.values()}
+    found: set[tuple[int, str]] = set()
+    for part in chunks(wanted):
+        rows = connection.execute(select(ledger.c.seq, ledger.c.link_id).where(ledger.c.seq.in_(part)))
+        found |= {(row.seq, row.link_id) for row in rows}
+    return found
+
+
+def living_contacts(connection: Connection, contact_ids: Collection[str]) -> set[str]:
+    """Those of the contacts that the CRM has and has not deleted."""
+    found: set[str] = set()
+    for part in chunks(contact_ids):
+        living = and_(crm_contacts.c.crm_id.in_(part), crm_contacts.c.is_deleted.is_(False))
+        found |= set(connection.execute(select(crm_contacts.c.crm_id).where(living)).scalars())
+    return found
+
+
+def master_of(connection: Connection, contact_id: str) -> str | None:
+    """The contact that this one was joined into in the CRM, or None."""
+    statement = select(crm_contacts.c.master_id).where(crm_contacts.c.crm_id == contact_id)
+    return connection.execute(statement).scalar_one_or_none()
+
+
+def insert_link(uow: UnitOfWork, record: LinkRecord) -> None:
+    """Writes a new link; the database refuses a second live one for the same pair."""
+    uow.connection.execute(
+        insert(links).values(
+            id=record.id,
+            profile_id=record.profile_id,
+            contact_id=record.contact_id,
+            state=record.state.value,
+            h=record.assurance.h,
+            c=record.assurance.c,
+            asked_at=to_millis(record.asked_at),
+            by=record.by,
+        )
+    )
+
+
+def update_link(uow: UnitOfWork, link_id: str, values: Mapping[str, Any]) -> None:
+    """Changes columns of a link."""
+    uow.connection.execute(update(links).where(links.c.id == link_id).values(**values))
+
+
+def insert_grants(uow: UnitOfWork, link_id: str, seq: int, decided: Iterable[Grant]) -> None:
+    """Adds what was decided by the ledger entry ``seq``; earlier rows stay, the newest stands."""
+    rows = [
+        {
+            "link_id": link_id,
+            "purpose": each.purpose,
+            "seq": seq,
+            "state": each.state.value,
+            "decided_at": to_millis(each.decided_at),
+            "notice_id": each.notice_id,
+            "notice_version": each.notice_version,
+            "granted_at": _millis(each.granted_at),
+            "expires_at": _millis(each.expires_at),
+        }
+        for each in decided
+    ]
+    if rows:
+        uow.connection.execute(insert(grants), rows)
+
+
+def insert_hold(uow: UnitOfWork, link_id: str, hold: Hold) -> None:
+    """Adds a reason why the link rests."""
+    uow.connection.execute(
+        insert(link_holds).values(
+            link_id=link_id,
+            reason=hold.reason.value,
+            since_at=to_millis(hold.since_at),
+            review_by_at=_millis(hold.review_by_at),
+            by=hold.by,
+        )
+    )
+
+
+def delete_hold(uow: UnitOfWork, link_id: str, reason: HoldReason) -> None:
+    """Takes away a reason why the link rests."""
+    gone = and_(link_holds.c.link_id == link_id, link_holds.c.reason == reason.value)
+    uow.connection.execute(delete(link_holds).where(gone))
+
+
+# What is due ---------------------------------------------------------------------------------------------------------
+
+
+def _newest() -> ColumnElement[bool]:
+    """Of each link and purpose only the row that stands."""
+    later = grants.alias("later")
+    same = and_(later.c.link_id == grants.c.link_id, later.c.purpose == grants.c.purpose)
+    return ~exists().where(and_(same, later.c.seq > grants.c.seq))
+
+
+def links_with_expired_grants(connection: Connection, now: datetime, limit: int) -> list[str]:
+    """Links in force with a grant whose time is over."""
+    states = (GrantState.GRANTED.value, GrantState.STALE.value)
+    due = and_(grants.c.state.in_(states), grants.c.expires_at <= to_millis(now), _newest())
+    return _active_ids(connection, due, limit)
+
+
+def versions_granted(connection: Connection) -> list[tuple[str, str | None, str | None]]:
+    """Every (purpose, notice id, version) that some link in force was granted under."""
+    rows = connection.execute(
+        select(grants.c.purpose, grants.c.notice_id, grants.c.notice_version)
+        .join(links, links.c.id == grants.c.link_id)
+        .where(links.c.state == LinkState.ACTIVE.value, grants.c.state == GrantState.GRANTED.value)
+        .distinct()
+    )
+    return [(row.purpose, row.notice_id, row.notice_version) for row in rows]
+
+
+def links_granted_under(
+    connection: Connection, purpose: str, notice_id: str | None, version: str | None, limit: int
+) -> list[str]:
+    """Links in force whose standing grant of the purpose rests on that version of the notice."""
+    under = and_(
+        grants.c.purpose == purpose,
+        grants.c.state == GrantState.GRANTED.value,
+        grants.c.notice_id.is_(None) if notice_id is None else grants.c.notice_id == notice_id,
+        grants.c.notice_version.is_(None) if version is None else grants.c.notice_version == version,
+        _newest(),
+    )
+    return _active_ids(connection, under, limit)
+
+
+def _active_ids(connection: Connection, condition: ColumnElement[bool], limit: int) -> list[str]:
+    statement = (
+        select(links.c.id)
+        .join(grants, grants.c.link_id == links.c.id)
+        .where(links.c.state == LinkState.ACTIVE.value, condition)
+        .distinct()
+        .order_by(links.c.id)
+        .limit(limit)
+    )
+    return list(connection.execute(statement).scalars())
+
+
+def links_held_since(connection: Connection, reason: HoldReason, before: datetime, limit: int) -> list[str]:
+    """Links in force that rest for this reason since that time or longer."""
+    statement = (
+        select(links.c.id)
+        .join(link_holds, link_holds.c.link_id == links.c.id)
+        .where(links.c.state == LinkState.ACTIVE.value, link_holds.c.reason == reason.value)
+        .where(link_holds.c.since_at <= to_millis(before))
+        .order_by(links.c.id)
+        .limit(limit)
+    )
+    return list(connection.execute(statement).scalars())
+
+
+def links_to_review(connection: Connection, now: datetime, limit: int) -> list[str]:
+    """Links in force whose possible withdrawal nobody has read in time."""
+    statement = (
+        select(links.c.id)
+        .join(link_holds, link_holds.c.link_id == links.c.id)
+        .where(links.c.state == LinkState.ACTIVE.value, link_holds.c.review_by_at <= to_millis(now))
+        .where(link_holds.c.reason == HoldReason.POSSIBLE_WITHDRAWAL.value)
+        .order_by(links.c.id)
+        .limit(limit)
+    )
+    return list(connection.execute(statement).scalars())
+
+
+def unbound_links(connection: Connection, limit: int) -> list[tuple[str, str]]:
+    """(link, account) of links in force whose account is known by its handle only, and has no open review."""
+    under_review = exists().where(
+        and_(link_holds.c.link_id == links.c.id, link_holds.c.reason == HoldReason.BINDING_REVIEW.value)
+    )
+    statement = (
+        select(links.c.id, links.c.profile_id)
+        .join(social_profiles, social_profiles.c.id == links.c.profile_id)
+        .where(social_profiles.c.external_id.is_(None), links.c.state == LinkState.ACTIVE.value, ~under_review)
+        .order_by(links.c.id)
+        .limit(limit)
+    )
+    return [(row.id, row.profile_id) for row in connection.execute(statement)]
+
+
+def _link(row: Row[Any], standing: Mapping[str, Grant], resting: list[Hold]) -> LinkRecord:
+    return LinkRecord(
+        id=row.id,
+        profile_id=row.profile_id,
+        contact_id=row.contact_id,
+        state=LinkState(row.state),
+        assurance=Assurance(row.h, row.c),
+        asked_at=from_millis(row.asked_at),
+        by=row.by,
+        method=Method(row.method) if row.method else None,
+        answered_at=_moment(row.answered_at),
+        ended_at=_moment(row.ended_at),
+        cool_until_at=_moment(row.cool_until_at),
+        grants=standing,
+        holds=tuple(sorted(resting, key=lambda hold: hold.reason)),
+    )
+
+
+def _grant(row: Row[Any]) -> Grant:
+    return Grant(
+        purpose=row.purpose,
+        state=GrantState(row.state),
+        decided_at=from_millis(row.decided_at),
+        seq=row.seq,
+        notice_id=row.notice_id,
+        notice_version=row.notice_version,
+        granted_at=_moment(row.granted_at),
+        expires_at=_moment(row.expires_at),
+    )
+
+
+def _hold(row: Row[Any]) -> Hold:
+    return Hold(HoldReason(row.reason), from_millis(row.since_at), row.by, _moment(row.review_by_at))
+
+
+def _moment(millis: int | None) -> datetime | None:
+    return None if millis is None else from_millis(millis)
+
+
+def _millis(moment: datetime | None) -> int | None:
+    return None if moment is None else to_millis(moment)
+
+
+def chunks(keys: Collection[T]) -> Iterable[list[T]]:
+    """The keys in lists short enough for one statement."""
+    listed = list(keys)
+    return (listed[at : at + CHUNK] for at in range(0, len(listed), CHUNK))
