@@ -1,20 +1,74 @@
-"""The inbox: deliveries exactly as they came, stored before they are answered."""
+"""The inbox: deliveries exactly as they came, stored before they are answered, worked on once.
+
+One claim at a time holds a source: so deliveries of one sender, and with them every thread and author, are worked on
+in the order of arrival, and workers never wait for each other's rows. Different sources go side by side.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
+
+from sqlalchemy import Connection
+
+from connector.store import queues
+from connector.store.accept import GroupCommit, NewDelivery
+from connector.store.queues import GIVE_UP_SECONDS, backoff_seconds, run
+from connector.store.shelf import shelve
+from connector.store.unit_of_work import UnitOfWork
+
+__all__ = [
+    "DeliveryRow", "GroupCommit", "NewDelivery", "Settlement", "Settling",
+    "claim", "depth", "oldest_seconds", "prune", "release_expired", "settle", "shelve",
+]  # fmt: skip
+
+_CANDIDATES = """
+SELECT id, source, touches FROM deliveries
+WHERE state = 'new' AND claim IS NULL AND run_at <= {now}
+  AND source NOT IN (SELECT c.source FROM deliveries c WHERE c.claim IS NOT NULL)
+ORDER BY id LIMIT :limit
+"""
+_CLAIMED = (
+    "SELECT id, source, received_at, body, content_type, headers, attempts, claim "
+    "FROM deliveries WHERE claim = :claim ORDER BY id"
+)
+_ATTEMPTS = "SELECT id, attempts FROM deliveries WHERE claim = :claim"
+_CLEAR = "claim = NULL, lease_until = NULL, touches = 0"
+_DONE = f"""
+UPDATE deliveries SET {_CLEAR}, state = 'done', error = :error, settled_at = {{now}}
+WHERE id = :id AND claim = :claim
+"""
+_RETRY = f"""
+UPDATE deliveries SET {_CLEAR}, attempts = attempts + 1, run_at = {{now}} + :wait, error = :error,
+  first_failed_at = COALESCE(first_failed_at, {{now}}),
+  state = CASE WHEN first_failed_at < {{now}} - :give_up THEN 'dead' ELSE 'new' END
+WHERE id = :id AND claim = :claim
+"""
+_DEAD = f"""
+UPDATE deliveries SET {_CLEAR}, attempts = attempts + 1, state = 'dead', error = :error, settled_at = {{now}}
+WHERE id = :id AND claim = :claim
+"""
+_DEPTH = "SELECT COUNT(*) FROM deliveries WHERE state = 'new'"
+_OLDEST = "SELECT ({now} - MIN(received_at)) / 1000.0 FROM deliveries WHERE state = 'new'"
+_SETTLED = (
+    "state = 'done' AND settled_at < :before AND NOT EXISTS ("
+    "SELECT 1 FROM shelf s WHERE s.delivery_id = deliveries.id AND s.state = 'open')"
+)
+_FORGET_BODIES = f"UPDATE deliveries SET body = NULL, headers = '{{{{}}}}' WHERE body IS NOT NULL AND {_SETTLED}"
+_FORGET = (
+    f"UPDATE events SET delivery_id = NULL WHERE delivery_id IN (SELECT id FROM deliveries WHERE {_SETTLED})",
+    f"DELETE FROM shelf WHERE delivery_id IN (SELECT id FROM deliveries WHERE {_SETTLED})",
+    f"DELETE FROM deliveries WHERE {_SETTLED}",
+)
 
 
-@dataclass(frozen=True, slots=True)
-class NewDelivery:
-    """An authentic request to be stored: ``key`` is its delivery key, ``headers`` the allowed ones as JSON."""
+class Settling(StrEnum):
+    """What became of a claimed delivery."""
 
-    source: str
-    key: str
-    received_at: int
-    body: bytes
-    content_type: str = ""
-    headers: str = "{}"
+    DONE = "done"  # worked through; items that could not be read are on the shelf
+    RETRY = "retry"  # something outside it failed: later; dead after three days of that
+    DEAD = "dead"  # never as it is: a person decides
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,3 +83,84 @@ class DeliveryRow:
     headers: str
     attempts: int
     claim: str
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """What became of one claimed delivery; ``error`` is for people and holds nothing personal."""
+
+    id: int
+    outcome: Settling = Settling.DONE
+    error: str | None = None
+    wait_seconds: float | None = None
+
+
+def claim(uow: UnitOfWork, limit: int = 200, lease_seconds: float = 60) -> list[DeliveryRow]:
+    """Up to ``limit`` deliveries in the order of arrival, leased to the caller; empty when nothing is due.
+
+    Sources that another claim holds are left out until it settles or lapses.
+    """
+    queues.begin_claim(uow, "deliveries")
+    head = queues.batch(run(uow.connection, _CANDIDATES, {"limit": limit}).all(), limit)
+    free = queues.lock(uow, "deliveries", "new", [row.id for row in head])
+    ids = [row.id for row in head if row.id in free]
+    if not ids:
+        return []
+    token = queues.take(uow, "deliveries", ids, lease_seconds)
+    return [
+        DeliveryRow(**{**row, "body": bytes(row["body"] or b"")})
+        for row in run(uow.connection, _CLAIMED, {"claim": token}).mappings()
+    ]
+
+
+def settle(uow: UnitOfWork, claim_id: str, results: Sequence[Settlement]) -> int:
+    """How many deliveries were settled; those whose lease ran out meanwhile belong to another claim.
+
+    A caller that gets fewer than it worked on must roll its transaction back.
+    """
+    attempts = dict(run(uow.connection, _ATTEMPTS, {"claim": claim_id}).all())
+    changed = 0
+    for outcome, statement in _STATEMENTS.items():
+        rows = [_values(each, claim_id, attempts.get(each.id, 0)) for each in results if each.outcome is outcome]
+        if rows:
+            changed += run(uow.connection, statement, rows).rowcount
+    return changed
+
+
+def release_expired(uow: UnitOfWork, *, everything: bool = False) -> queues.Expired:
+    """Gives back the deliveries whose lease ran out; the third time one is parked as poison (store/queues.py)."""
+    return queues.release_expired(uow, "deliveries", everything=everything)
+
+
+def depth(connection: Connection) -> int:
+    """How many deliveries wait to be worked on."""
+    return int(run(connection, _DEPTH).scalar_one())
+
+
+def oldest_seconds(connection: Connection) -> float:
+    """How long ago the oldest waiting delivery came; 0 when none waits."""
+    return max(0.0, float(run(connection, _OLDEST).scalar_one() or 0))
+
+
+def prune(uow: UnitOfWork, *, bodies_before: int, keys_before: int) -> tuple[int, int]:
+    """How many bodies, and how many whole deliveries, were forgotten: settled before these times (epoch ms).
+
+    Waiting and dead deliveries, and those with an item on the shelf, stay until a person has settled them.
+    """
+    bodies = run(uow.connection, _FORGET_BODIES, {"before": bodies_before}).rowcount
+    keys = [run(uow.connection, statement, {"before": keys_before}).rowcount for statement in _FORGET][-1]
+    return bodies, keys
+
+
+def _values(each: Settlement, claim_id: str, attempts: int) -> dict[str, object]:
+    wait = backoff_seconds(attempts) if each.wait_seconds is None else each.wait_seconds
+    return {
+        "id": each.id,
+        "claim": claim_id,
+        "error": each.error,
+        "wait": round(wait * 1000),
+        "give_up": GIVE_UP_SECONDS * 1000,
+    }
+
+
+_STATEMENTS = {Settling.DONE: _DONE, Settling.RETRY: _RETRY, Settling.DEAD: _DEAD}

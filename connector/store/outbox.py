@@ -7,9 +7,13 @@ settling sets ``sent_ver`` to the version that was claimed, so a change that cam
 
 from __future__ import annotations
 
-from sqlalchemy import text
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
 
-from connector.store.queues import now_sql
+from connector.store import queues
+from connector.store.queues import GIVE_UP_SECONDS, backoff_seconds, run
+from connector.store.tables import OUTBOX_AHEAD
 from connector.store.unit_of_work import UnitOfWork
 
 RANKS = {"Social_Profile__c": 10, "Case": 20, "Channel_Interaction__c": 30}
@@ -32,6 +36,98 @@ ON CONFLICT (external_key, object) DO UPDATE SET
   error = CASE WHEN outbox.state = 'pending' THEN outbox.error END
 """
 
+CLAIMABLE = (
+    "o.state = 'pending' AND o.claim IS NULL AND o.run_at <= {now} AND NOT EXISTS ("
+    "SELECT 1 FROM outbox p WHERE p.external_key = o.parent_key AND p.sent_ver = 0) AND NOT EXISTS ("
+    "SELECT 1 FROM outbox s WHERE s.parent_key = o.parent_key AND s.id < o.id AND s.object = o.object "
+    f"AND {OUTBOX_AHEAD} AND (s.claim IS NOT NULL OR s.run_at > {{now}}))"
+)
+"""Due, with a parent that the CRM has, and with no earlier sibling whose first sending is under way or in back-off."""
+
+_FIRST = f"SELECT o.object FROM outbox o WHERE {CLAIMABLE} ORDER BY o.rank, o.id LIMIT 1"
+_CANDIDATES = (
+    f"SELECT o.id, o.parent_key, o.touches FROM outbox o WHERE {CLAIMABLE} AND o.object = :object "
+    "ORDER BY o.rank, o.id LIMIT :limit"
+)
+_CLAIMED = (
+    "SELECT id, object, external_key, parent_key, ver, sent_ver, attempts, crm_id, sent_digest, sent_contact_id, claim "
+    "FROM outbox WHERE claim = :claim ORDER BY rank, id"
+)
+_ATTEMPTS = "SELECT id, attempts FROM outbox WHERE claim = :claim"
+_CLEAR = "claim = NULL, lease_until = NULL"
+_SENT = f"""
+UPDATE outbox SET {_CLEAR}, sent_ver = :ver, attempts = 0, touches = 0, run_at = 0,
+  first_failed_at = NULL, error_code = NULL, error = NULL,
+  crm_id = COALESCE(:crm_id, crm_id), sent_digest = :digest, sent_contact_id = :contact_id,
+  state = CASE WHEN ver > :ver THEN 'pending' ELSE 'sent' END,
+  queued_at = CASE WHEN ver > :ver THEN {{now}} ELSE queued_at END,
+  settled_at = {{now}}
+WHERE id = :id AND claim = :claim
+"""
+_RETRY = f"""
+UPDATE outbox SET {_CLEAR}, attempts = attempts + 1, touches = 0, run_at = {{now}} + :wait,
+  first_failed_at = COALESCE(first_failed_at, {{now}}), error_code = :code, error = :error,
+  state = CASE WHEN first_failed_at < {{now}} - :give_up AND ver = :ver THEN 'dead' ELSE 'pending' END,
+  settled_at = {{now}}
+WHERE id = :id AND claim = :claim
+"""
+_WAIT = f"""
+UPDATE outbox SET {_CLEAR}, touches = 0, run_at = {{now}} + :wait, error_code = :code, error = :error
+WHERE id = :id AND claim = :claim
+"""
+_DEAD = f"""
+UPDATE outbox SET {_CLEAR}, touches = 0, attempts = attempts + 1, run_at = 0,
+  error_code = :code, error = :error, settled_at = {{now}},
+  state = CASE WHEN ver > :ver THEN 'pending' ELSE 'dead' END
+WHERE id = :id AND claim = :claim
+"""
+_HAND_BACK = f"UPDATE outbox SET {_CLEAR}, touches = 0, run_at = {{now}} + :wait WHERE claim = :claim"
+
+
+class Settling(StrEnum):
+    """What became of a claimed row."""
+
+    SENT = "sent"
+    RETRY = "retry"  # counts as an attempt of this row; dead after three days of them
+    WAIT = "wait"  # not the row's fault: later, uncounted
+    DEAD = "dead"  # never as it is: a person decides; a change that came meanwhile gets its own try
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A row to send now; ``ver`` is the version that this claim may mark as sent."""
+
+    id: int
+    object: str
+    external_key: str
+    parent_key: str | None
+    ver: int
+    sent_ver: int
+    attempts: int
+    crm_id: str | None
+    sent_digest: str | None
+    sent_contact_id: str | None
+    claim: str
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """What became of one claimed row; ``wait_seconds`` overrides the back-off, ``error`` is in the CRM's own words.
+
+    For SENT, ``digest`` and ``contact_id`` are what the CRM now holds: the caller repeats the old contact where it
+    left the field out.
+    """
+
+    id: int
+    ver: int
+    outcome: Settling
+    crm_id: str | None = None
+    digest: str | None = None
+    contact_id: str | None = None
+    code: str | None = None
+    error: str | None = None
+    wait_seconds: float | None = None
+
 
 def queue(
     uow: UnitOfWork, obj: str, external_key: str, *, rank: int | None = None, parent_key: str | None = None
@@ -41,10 +137,77 @@ def queue(
     Call it in the transaction of the change itself. Without ``rank`` the object's own rank in RANKS holds; without
     ``parent_key`` a known parent stays.
     """
-    values = {
-        "object": obj,
-        "external_key": external_key,
-        "parent_key": parent_key,
-        "rank": RANKS[obj] if rank is None else rank,
+    queue_many(uow, obj, [(external_key, parent_key)], rank=rank)
+
+
+def queue_many(uow: UnitOfWork, obj: str, keys: Iterable[tuple[str, str | None]], *, rank: int | None = None) -> None:
+    """Queues many records of one object at once, each as (external key, parent key or None)."""
+    known = RANKS[obj] if rank is None else rank
+    rows = [{"object": obj, "external_key": key, "parent_key": parent, "rank": known} for key, parent in keys]
+    if rows:
+        run(uow.connection, _QUEUE, rows)
+
+
+def claim(uow: UnitOfWork, limit: int = 200, lease_seconds: float = 60, *, obj: str | None = None) -> list[Claimed]:
+    """Up to ``limit`` due rows of one object, parents' objects first, leased to the caller; empty when nothing is due.
+
+    Commit before calling the CRM; then settle every row, or hand the claim back.
+    """
+    queues.begin_claim(uow, "outbox")
+    chosen = obj or run(uow.connection, _FIRST).scalar_one_or_none()
+    if chosen is None:
+        return []
+    candidates = run(uow.connection, _CANDIDATES, {"object": chosen, "limit": limit}).all()
+    head = queues.batch(candidates, limit)
+    free = queues.lock(uow, "outbox", "pending", [row.id for row in head])
+    blocked: set[str] = set()
+    ids: list[int] = []
+    for row in head:
+        if row.id not in free:
+            blocked.add(row.parent_key)
+        elif row.parent_key not in blocked or row.parent_key is None:
+            ids.append(row.id)
+    if not ids:
+        return []
+    token = queues.take(uow, "outbox", ids, lease_seconds)
+    return [Claimed(**row) for row in run(uow.connection, _CLAIMED, {"claim": token}).mappings()]
+
+
+def settle(uow: UnitOfWork, claim_id: str, results: Sequence[Settlement]) -> int:
+    """How many rows were settled; rows whose lease ran out meanwhile belong to another claim and are left alone."""
+    attempts = dict(run(uow.connection, _ATTEMPTS, {"claim": claim_id}).all())
+    changed = 0
+    for outcome, statement in _STATEMENTS.items():
+        rows = [_values(each, claim_id, attempts.get(each.id, 0)) for each in results if each.outcome is outcome]
+        if rows:
+            changed += run(uow.connection, statement, rows).rowcount
+    return changed
+
+
+def hand_back(uow: UnitOfWork, claim_id: str, *, wait_seconds: float = 0) -> int:
+    """How many rows of a claim went back unsent and uncounted, to be tried after the wait: the whole call failed."""
+    return int(run(uow.connection, _HAND_BACK, {"claim": claim_id, "wait": round(wait_seconds * 1000)}).rowcount)
+
+
+def release_expired(uow: UnitOfWork, *, everything: bool = False) -> queues.Expired:
+    """Gives back the rows whose lease ran out; the third time a row is parked as poison (store/queues.py)."""
+    return queues.release_expired(uow, "outbox", everything=everything)
+
+
+def _values(each: Settlement, claim_id: str, attempts: int) -> dict[str, object]:
+    wait = backoff_seconds(attempts) if each.wait_seconds is None else each.wait_seconds
+    return {
+        "id": each.id,
+        "claim": claim_id,
+        "ver": each.ver,
+        "code": each.code,
+        "error": each.error,
+        "crm_id": each.crm_id,
+        "digest": each.digest,
+        "contact_id": each.contact_id,
+        "wait": round(wait * 1000),
+        "give_up": GIVE_UP_SECONDS * 1000,
     }
-    uow.connection.execute(text(_QUEUE.format(now=now_sql(uow))), values)
+
+
+_STATEMENTS = {Settling.SENT: _SENT, Settling.RETRY: _RETRY, Settling.WAIT: _WAIT, Settling.DEAD: _DEAD}

@@ -7,9 +7,11 @@ outer transaction left the rows of its savepoints behind, and DDL too (measured;
 from __future__ import annotations
 
 import sqlite3
+from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, text
@@ -43,12 +45,58 @@ class UnitOfWork:
         return int(self.connection.execute(text(statement)).scalar_one())
 
 
+class Turns:
+    """One writer at a time, in the order they came.
+
+    SQLite lets one transaction write; whoever finds it taken polls, up to 100 ms a look, and the unlucky poll long.
+    Writers of one process therefore queue here and are woken at once; other processes still meet SQLite's own lock.
+    """
+
+    def __init__(self) -> None:
+        self._mutex = Lock()
+        self._waiting: deque[Lock] = deque()
+        self._taken = False
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """The caller's turn to write; StoreBusy when it does not come in time."""
+        self._wait()
+        try:
+            yield
+        finally:
+            with self._mutex:
+                if self._waiting:
+                    self._waiting.popleft().release()
+                else:
+                    self._taken = False
+
+    def _wait(self) -> None:
+        with self._mutex:
+            if not self._taken:
+                self._taken = True
+                return
+            gate = Lock()
+            gate.acquire()
+            self._waiting.append(gate)
+        if gate.acquire(timeout=BUSY_TIMEOUT_MS / 1000):
+            return
+        with self._mutex:
+            if gate in self._waiting:  # else the turn came at the last moment and is ours
+                self._waiting.remove(gate)
+                raise StoreBusy("The store is busy with a long change; senders will send again.", retry_after=5)
+
+
 class Store:
     """The database: one engine, write transactions and read-only looks."""
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self.is_sqlite = engine.dialect.name == "sqlite"
+        self._turns = Turns() if self.is_sqlite else None
+
+    def turn(self) -> AbstractContextManager[None]:
+        """The caller's turn among this process's writers; PostgreSQL needs none."""
+        return self._turns.turn() if self._turns else nullcontext()
 
     @contextmanager
     def begin(self) -> Iterator[UnitOfWork]:
@@ -57,7 +105,7 @@ class Store:
         Raises StoreBusy when the database is locked, full or away.
         """
         try:
-            with self.engine.begin() as connection:
+            with self.turn(), self.engine.begin() as connection:
                 yield UnitOfWork(connection)
         except OperationalError as error:
             raise as_store_error(error) from error

@@ -1,0 +1,92 @@
+"""What a person sees and does at the outbox: list, show, try again, drop, and how much waits for what."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, select
+
+from connector.store.queues import run
+from connector.store.tables import outbox
+from connector.store.unit_of_work import UnitOfWork
+
+_COUNTS = """
+SELECT o.object, o.state, CASE
+  WHEN o.state = 'dead' THEN COALESCE(o.error_code, 'poison')
+  WHEN o.state <> 'pending' THEN ''
+  WHEN o.claim IS NOT NULL THEN 'sending'
+  WHEN o.run_at > {now} THEN COALESCE(o.error_code, 'backing_off')
+  WHEN EXISTS (SELECT 1 FROM outbox p WHERE p.external_key = o.parent_key AND p.sent_ver = 0) THEN 'waiting_for_parent'
+  ELSE 'ready' END AS reason, COUNT(*) AS number
+FROM outbox o GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
+"""
+_OLDEST = "SELECT ({now} - MIN(queued_at)) / 1000.0 FROM outbox WHERE state = 'pending'"
+_AGAIN = """
+UPDATE outbox SET state = 'pending', attempts = 0, touches = 0, run_at = 0, first_failed_at = NULL,
+  error_code = NULL, error = NULL, queued_at = {now}, settled_at = NULL
+WHERE claim IS NULL AND (state IN ('dead', 'dropped') OR (state = 'pending' AND run_at > 0))
+"""
+_DROP = """
+UPDATE outbox SET state = 'dropped', claim = NULL, lease_until = NULL, settled_at = {now}
+WHERE state IN ('dead', 'pending') AND claim IS NULL AND id IN :ids
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """How many rows of an object are in a state, and why they are not through."""
+
+    object: str
+    state: str
+    reason: str
+    number: int
+
+
+def counts(connection: Connection) -> list[Count]:
+    """Rows by object, state and reason: ready, sending, waiting_for_parent, backing_off, or the CRM's error code."""
+    return [Count(*row) for row in run(connection, _COUNTS)]
+
+
+def oldest_seconds(connection: Connection) -> float:
+    """How long the oldest unsent change has been waiting; 0 when nothing waits."""
+    return max(0.0, float(run(connection, _OLDEST).scalar_one() or 0))
+
+
+def rows(
+    connection: Connection, *, state: str | None = None, error_code: str | None = None, after: int = 0, limit: int = 100
+) -> list[dict[str, Any]]:
+    """A page of outbox rows in the order they were queued, those with an id above ``after``."""
+    statement = select(outbox).where(outbox.c.id > after).order_by(outbox.c.id).limit(limit)
+    if state is not None:
+        statement = statement.where(outbox.c.state == state)
+    if error_code is not None:
+        statement = statement.where(outbox.c.error_code == error_code)
+    return [dict(row) for row in connection.execute(statement).mappings()]
+
+
+def find(connection: Connection, row_id: int) -> dict[str, Any] | None:
+    """One outbox row, or None."""
+    row = connection.execute(select(outbox).where(outbox.c.id == row_id)).mappings().one_or_none()
+    return None if row is None else dict(row)
+
+
+def retry(uow: UnitOfWork, ids: Sequence[int] | None = None, *, error_code: str | None = None) -> int:
+    """How many dead, dropped or backed-off rows go out again now; by ids, or in bulk by error code."""
+    values: dict[str, Any] = {}
+    statement = _AGAIN
+    if ids is not None:
+        statement += " AND id IN :ids"
+        values["ids"] = list(ids)
+    else:
+        statement += " AND state = 'dead'"
+    if error_code is not None:
+        statement += " AND error_code = :code"
+        values["code"] = error_code
+    return int(run(uow.connection, statement, values).rowcount)
+
+
+def drop(uow: UnitOfWork, ids: Sequence[int]) -> int:
+    """How many rows were set aside for good; rows under way stay, and a later change of the record queues it again."""
+    return int(run(uow.connection, _DROP, {"ids": list(ids)}).rowcount)
