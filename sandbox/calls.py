@@ -1,0 +1,36 @@
+"""What kind of call a request is: for counting, and for aiming faults."""
+
+from __future__ import annotations
+
+import re
+
+_DATA = re.compile(r"/services/data(?:/v(?P<version>[\d.]+))?(?P<rest>/.*)?")
+_ROW = re.compile(r"/sobjects/[^/]+(?:/(?P<second>[^/]+))?(?:/(?P<third>.+))?")
+
+
+def classify(method: str, path: str) -> tuple[str, bool]:
+    """The class of a request and whether it may change records; "" for what is no API call."""
+    found = _DATA.fullmatch(path.rstrip("/"))
+    if found is None:
+        return "", False
+    rest = (found["rest"] or "").lower()
+    for prefix, kind in (("/query", "query"), ("/limits", "limits"), ("/metadata", "deploy"), ("/sobjects", "")):
+        if rest.startswith(prefix):
+            return (kind, False) if kind else _sobject(method, rest)
+    if rest.startswith("/composite/sobjects"):
+        return "collections", method != "GET" and not (method == "POST" and rest.count("/") > 2)
+    if rest.startswith("/composite/batch"):
+        return "composite_batch", True
+    return ("composite", True) if rest.startswith("/composite") else ("meta", False)
+
+
+def _sobject(method: str, rest: str) -> tuple[str, bool]:
+    found = _ROW.fullmatch(rest)
+    second = found["second"] if found else None
+    if found is None or second == "describe" or (second is None and method == "GET"):
+        return "describe", False
+    if second in {"deleted", "updated"} and not found["third"]:
+        return second, False
+    if method in {"GET", "HEAD"}:
+        return "record_read", False
+    return ("upsert" if found["third"] else "record_write"), True

@@ -1,0 +1,1 @@
+"""HTTP in, Salesforce's answers out; one module a family of paths."""
