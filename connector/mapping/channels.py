@@ -27,7 +27,7 @@ class Network:
 
 
 @dataclass(frozen=True, slots=True)
-class ChannelTable:
+class ChannelRegister:
     """All networks, the report groups, and how long a closed case may reopen."""
 
     networks: Mapping[str, Network]
@@ -51,7 +51,7 @@ class ChannelTable:
         return self.report_groups.get(channel, channel)
 
 
-def load_channels(path: Path) -> ChannelTable:
+def load_channels(path: Path) -> ChannelRegister:
     """The table of channels.yml; MappingInvalid with everything that is wrong in it."""
     findings = Findings(path.name)
     root = read_yaml(path, findings)
@@ -66,7 +66,7 @@ def load_channels(path: Path) -> ChannelTable:
     names = _names(networks, root, findings)
     if findings.problems:
         raise MappingInvalid(findings.problems)
-    return ChannelTable(networks, groups, days, names)
+    return ChannelRegister(networks, groups, days, names)
 
 
 def _groups(node: Node | None, findings: Findings) -> dict[Channel, Channel]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from connector.errors import MappingInvalid, Problem
 from connector.mapping.bodies import BODY_FORMATS
-from connector.mapping.channels import ChannelTable, load_channels
+from connector.mapping.channels import ChannelRegister, load_channels
 from connector.mapping.handshakes import handshake_problem
 from connector.mapping.rules import GroupReader
 from connector.mapping.schema import Group
@@ -39,7 +39,7 @@ def load_mappings(directory: Path) -> dict[str, SourceMapping]:
     return found
 
 
-def load_mapping(path: Path, channels: ChannelTable) -> SourceMapping:
+def load_mapping(path: Path, channels: ChannelRegister) -> SourceMapping:
     """The mapping in one file; MappingInvalid with everything that is wrong in it."""
     findings = Findings(path.name)
     root = read_yaml(path, findings)
@@ -49,7 +49,7 @@ def load_mapping(path: Path, channels: ChannelTable) -> SourceMapping:
     return mapping
 
 
-def _mapping(root: Node, path: Path, channels: ChannelTable, findings: Findings) -> SourceMapping | None:
+def _mapping(root: Node, path: Path, channels: ChannelRegister, findings: Findings) -> SourceMapping | None:
     findings.closed(root, KEYS, ("source", "version", "network", "verification", "items"))
     if not isinstance(root.value, dict):
         return None
@@ -104,7 +104,7 @@ def _handshake(node: Node | None, findings: Findings) -> str | None:
     return name
 
 
-def _groups(root: Node, headers: Sequence[str], channels: ChannelTable, findings: Findings) -> tuple[Group, ...]:
+def _groups(root: Node, headers: Sequence[str], channels: ChannelRegister, findings: Findings) -> tuple[Group, ...]:
     items = root.get("items")
     if items is None:
         return ()

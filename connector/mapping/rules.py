@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from connector.domain.channels import DELETES, EDITS, AuthorRole, Direction, Kind, Visibility
-from connector.mapping.channels import ChannelTable
+from connector.mapping.channels import ChannelRegister
 from connector.mapping.conditions import compile_when
 from connector.mapping.fields import FIELDS
 from connector.mapping.paths import Getter, PathInvalid
@@ -34,7 +34,7 @@ class GroupReader:
     """Reads the groups of one file; faults go to its findings."""
 
     findings: Findings
-    channels: ChannelTable
+    channels: ChannelRegister
     headers: Sequence[str]
     root: Node
 

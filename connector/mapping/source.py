@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from connector.mapping.channels import ChannelTable
+from connector.mapping.channels import ChannelRegister
 from connector.mapping.normalise import Normalised, normalise
 from connector.mapping.schema import Group
 
@@ -24,7 +24,7 @@ class SourceMapping:
     max_bytes: int
     headers: tuple[str, ...]
     groups: tuple[Group, ...]
-    channels: ChannelTable
+    channels: ChannelRegister
     file: str
 
     @property
