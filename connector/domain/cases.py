@@ -1,0 +1,177 @@
+"""Which case an event belongs to, when a case opens or reopens, and the figures that follow from its interactions.
+
+A case is one customer's matter in one thread. Its key is (network, scope, thread, profile): another person's comment
+in the same thread is that person's own case. The figures are always worked out from the interactions as they stand, so
+they do not depend on the order in which those came.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from connector.domain.channels import AuthorRole, Direction, Kind, Visibility
+from connector.domain.events import Event
+from connector.domain.items import Item
+
+DAY_MS = 86_400_000
+PRIVATE_KINDS = frozenset({Kind.MESSAGE, Kind.EMAIL, Kind.CALL})
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """Where a case can be: one thread (or the private talk with one brand account) and one customer."""
+
+    network: str
+    scope: str
+    thread: str
+    profile_id: str
+
+
+def thread_of(event: Event, parent_thread: str | None, own_id: str) -> str:
+    """The thread an item belongs to: as told; else the private talk of customer and account; else its parent's thread.
+
+    Without any of them the item begins a thread of its own.
+    """
+    if event.thread_id:
+        return event.thread_id
+    if event.visibility is Visibility.PRIVATE or (event.visibility is None and event.kind in PRIVATE_KINDS):
+        return f"with:{event.account_id or ''}:{event.customer_id}" if event.customer_id else own_id
+    return parent_thread or event.parent_id or own_id
+
+
+@dataclass(frozen=True, slots=True)
+class KnownCase:
+    """What deciding needs to know of a case that exists already."""
+
+    id: str
+    sequence: int
+    opened_at: int
+    closed_at: int | None = None
+    is_deleted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """Where a customer's words go: the case at this sequence, which they may open or reopen."""
+
+    sequence: int
+    opens: bool = False
+    reopens: bool = False
+    parent_id: str | None = None
+
+
+def place(cases: Sequence[KnownCase], at: int, window: int) -> Placement:
+    """The case of this conversation that words of the customer at this time belong to.
+
+    Words up to ``window`` milliseconds after a close belong to that case and reopen it when they came after the close;
+    later ones open a new case whose parent is the last one. Cases deleted in the CRM take nothing more.
+    """
+    ordered = sorted(cases, key=lambda case: case.sequence)
+    for case in ordered:
+        if case.is_deleted:
+            continue
+        if case.closed_at is None:
+            return Placement(case.sequence)
+        if at <= case.closed_at + window:
+            return Placement(case.sequence, reopens=at > case.closed_at)
+    if not ordered:
+        return Placement(0, opens=True)
+    last = ordered[-1]
+    return Placement(last.sequence + 1, opens=True, parent_id=last.id)
+
+
+def place_answer(cases: Sequence[KnownCase], at: int, window: int) -> str | None:
+    """The id of the case that the brand's words at this time belong to: the last one opened by then.
+
+    Words shortly before the first case (the brand spoke first) belong to it too; older ones to none.
+    """
+    ordered = sorted((case for case in cases if not case.is_deleted), key=lambda case: case.sequence)
+    begun = [case for case in ordered if case.opened_at <= at]
+    if begun:
+        return begun[-1].id
+    if ordered and ordered[0].opened_at - at <= window:
+        return ordered[0].id
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What follows for a case from its interactions; times are epoch milliseconds."""
+
+    channel: str
+    source: str | None
+    visibility: str | None
+    subject: str | None
+    opened_at: int
+    first_inbound_at: int
+    last_inbound_at: int
+    first_response_at: int | None
+    last_outbound_at: int | None
+    moved_to_private_at: int | None
+    inbound_touches: int
+    outbound_touches: int
+
+
+def figures(items: Iterable[Item]) -> Figures | None:
+    """The figures of a case with these interactions; None when no customer has spoken in it.
+
+    The response clock starts at the customer's first words, also when the brand spoke before; only a person's answer
+    stops it, or the answering of the call. Deleted items count: they were said.
+    """
+    spoken = sorted(
+        (item for item in items if item.kind is not None), key=lambda item: (item.occurred_at or 0, item.id)
+    )
+    inbound = [item for item in spoken if item.is_inbound]
+    if not inbound:
+        return None
+    first = inbound[0]
+    began = first.occurred_at or 0
+    outbound = [item.occurred_at or 0 for item in spoken if item.direction == Direction.OUTBOUND and _counts(item)]
+    answers = [moment for item in spoken if (moment := answered_at(item)) is not None and moment >= began]
+    return Figures(
+        channel=first.channel,
+        source=first.source,
+        visibility=first.visibility,
+        subject=_subject(inbound),
+        opened_at=began,
+        first_inbound_at=began,
+        last_inbound_at=inbound[-1].occurred_at or 0,
+        first_response_at=min(answers, default=None),
+        last_outbound_at=max(outbound, default=None),
+        moved_to_private_at=_moved_to_private(first, spoken),
+        inbound_touches=len(inbound),
+        outbound_touches=len(outbound),
+    )
+
+
+def answered_at(item: Item) -> int | None:
+    """When a person of the brand answered by this item: said something, or picked up the customer's call."""
+    if item.is_answer:
+        return item.occurred_at
+    if item.is_inbound and item.kind == Kind.CALL and item.duration_seconds:
+        waited = json.loads(item.extra).get("queue_wait_s")
+        return (item.occurred_at or 0) + (waited * 1000 if isinstance(waited, int) and waited > 0 else 0)
+    return None
+
+
+def _counts(item: Item) -> bool:
+    return item.author_role in (AuthorRole.AGENT, AuthorRole.UNKNOWN)
+
+
+def _subject(inbound: Sequence[Item]) -> str | None:
+    """The sender's own subject line; never made from what was said, since that can be deleted and a subject cannot."""
+    for item in inbound:
+        subject = json.loads(item.extra).get("subject") if item.extra != "{}" else None
+        if isinstance(subject, str) and subject:
+            return subject[:255]
+    return None
+
+
+def _moved_to_private(first: Item, spoken: Sequence[Item]) -> int | None:
+    if first.visibility != Visibility.PUBLIC:
+        return None
+    began = first.occurred_at or 0
+    private = (item.occurred_at or 0 for item in spoken if item.visibility == Visibility.PRIVATE)
+    return min((moment for moment in private if moment >= began), default=None)

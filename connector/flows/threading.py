@@ -1,0 +1,218 @@
+"""Which case each interaction belongs to: opening, reopening, adopting what came before its case did."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from connector.domain.cases import Conversation, Placement, place, place_answer
+from connector.domain.channels import Direction
+from connector.domain.items import Item
+from connector.flows.board import Board
+from connector.store.cases import CaseEvent, CaseRow, move_case_event, threads_begun_by
+from connector.store.interactions import loose_items
+
+Thread = tuple[str, str, str]
+
+
+def find_cases(board: Board) -> None:
+    """Gives every interaction that appeared its case, and every loose one of the same threads.
+
+    The customer's words come first, in the order of their own times; then the brand's words, whose customer may follow
+    from the item they answer or from who began the thread.
+    """
+    appeared = [item for item in board.appeared if item.case_id is None]
+    inbound = sorted((item for item in appeared if item.is_inbound), key=_order)
+    board.load_conversations(_conversation(item) for item in inbound)
+    for item in inbound:
+        _place_customer(board, item)
+    loose = _loose(board, board.appeared)
+    _find_whom_they_answer(board, loose)
+    board.load_conversations(_conversation(item) for item in loose if item.profile_id is not None)
+    for item in loose:
+        _place_loose(board, item)
+
+
+def _order(item: Item) -> tuple[int, str]:
+    return (item.occurred_at or 0, item.id)
+
+
+def _thread(item: Item) -> Thread:
+    return (item.network, item.scope, item.thread)
+
+
+def _conversation(item: Item) -> Conversation:
+    return Conversation(item.network, item.scope, item.thread, item.profile_id or "")
+
+
+def _place_customer(board: Board, item: Item) -> None:
+    conversation = _conversation(item)
+    at = item.occurred_at or 0
+    placement = place(board.known_cases(conversation), at, board.desk.window)
+    if placement.opens and not item.is_opening:
+        return
+    if placement.opens:
+        case = _open(board, conversation, placement, item)
+    else:
+        case = board.conversations[conversation][placement.sequence]
+        if placement.reopens:
+            _reopen(board, case, at)
+        else:
+            _reopened_earlier(board, case, at)
+    _assign(board, item, case.id)
+
+
+def _open(board: Board, conversation: Conversation, placement: Placement, item: Item) -> CaseRow:
+    case = CaseRow(
+        id=board.desk.case_id(conversation, placement.sequence),
+        network=conversation.network,
+        scope=conversation.scope,
+        thread=conversation.thread,
+        profile_id=item.profile_id,
+        sequence=placement.sequence,
+        parent_id=placement.parent_id,
+        opened_at=item.occurred_at or 0,
+        channel=item.channel,
+        source=item.source,
+        visibility=item.visibility,
+    )
+    board.cases[case.id] = case
+    board.conversations[conversation].append(case)
+    board.new_cases.add(case.id)
+    return case
+
+
+def _reopen(board: Board, case: CaseRow, at: int) -> None:
+    closed_at = case.closed_at
+    case.closed_at = None
+    case.status = "New"
+    case.reopen_count += 1
+    case.reopened_at = at
+    case.reopened_from_at = closed_at
+    board.reopened.add(case.id)
+    board.touched_cases.add(case.id)
+    detail = {"closed_at": closed_at}
+    board.case_events.append(CaseEvent(case.id, "reopened", at, board.desk.now, detail=detail))
+
+
+def _reopened_earlier(board: Board, case: CaseRow, at: int) -> None:
+    """Words that came late but were said between the close and the reopening: they are what reopened the case."""
+    before, after = case.reopened_from_at, case.reopened_at
+    if before is None or after is None or not before < at < after:
+        return
+    case.reopened_at = at
+    board.reopened.add(case.id)
+    recorded = [each for each in board.case_events if each.case_id == case.id and each.type == "reopened"]
+    if recorded:
+        board.case_events.remove(recorded[-1])
+        detail = recorded[-1].detail
+        board.case_events.append(CaseEvent(case.id, "reopened", at, board.desk.now, detail=detail))
+    else:
+        move_case_event(board.uow, case.id, "reopened", after, at)
+
+
+def _loose(board: Board, appeared: Sequence[Item]) -> list[Item]:
+    """What in the threads of these items has no case, or a case that follows from other items."""
+    threads = {_thread(item) for item in appeared if item.thread}
+    stored = [board.adopt_item(item) for item in loose_items(board.uow, threads)]
+    together = {item.id: item for item in (*stored, *appeared)}
+    return sorted((item for item in together.values() if _is_loose(item)), key=_order)
+
+
+def _is_loose(item: Item) -> bool:
+    follows = item.direction == Direction.OUTBOUND and item.customer_id is None
+    return item.kind is not None and (item.case_id is None or follows)
+
+
+def _find_whom_they_answer(board: Board, loose: Sequence[Item]) -> None:
+    """The customer of the brand's words that name none: of the item answered, else of whoever began the thread.
+
+    Worked out anew whenever the thread is touched, since the item answered may come later than the answer.
+    """
+    unnamed = [item for item in loose if item.customer_id is None and not item.is_inbound]
+    parents = {
+        item.id: board.desk.item_id(item.network, item.scope, item.parent_item_id)
+        for item in unnamed
+        if item.parent_item_id
+    }
+    board.load_items(parents.values())
+    heading = [item for item in unnamed if not _known(board, parents.get(item.id)) and _heads(item)]
+    whom: dict[str, str | None] = {item.id: None for item in unnamed}
+    whom.update(_beginners(board, heading))
+    headed = {item.id for item in heading}
+    for _ in unnamed:  # a chain of the brand's own words is as long as their number at most
+        before = dict(whom)
+        for item in unnamed:
+            parent = board.items.get(parents.get(item.id, ""))
+            if item.id not in headed and parent is not None:
+                whom[item.id] = whom.get(parent.id, parent.profile_id)
+        if whom == before:
+            break
+    for item in unnamed:
+        _answers(board, item, whom[item.id])
+
+
+def _known(board: Board, item_id: str | None) -> bool:
+    found = board.items.get(item_id or "")
+    return found is not None and found.kind is not None
+
+
+def _heads(item: Item) -> bool:
+    return item.parent_item_id is None or item.parent_item_id == item.thread
+
+
+def _answers(board: Board, item: Item, profile_id: str | None) -> None:
+    if item.profile_id == profile_id:
+        return
+    item.profile_id = profile_id
+    board.change(item)
+    if profile_id is None and item.case_id is not None:
+        item.case_id = None
+        board.taken_out.add(item.id)
+
+
+def _beginners(board: Board, heading: Sequence[Item]) -> dict[str, str | None]:
+    """Whom words to the whole thread answer: whoever began it; nobody in particular where the brand itself did."""
+    by_thread: dict[Thread, list[Item]] = {}
+    for item in heading:
+        by_thread.setdefault(_thread(item), []).append(item)
+    found: dict[str, str | None] = {}
+    for thread, first in _first_cases(board, by_thread).items():
+        items = by_thread[thread]
+        if min(item.occurred_at or 0 for item in items) >= first.opened_at:
+            found.update({item.id: first.profile_id for item in items})
+    return found
+
+
+def _first_cases(board: Board, threads: Iterable[Thread]) -> dict[Thread, CaseRow]:
+    wanted = set(threads)
+    found = threads_begun_by(board.uow, wanted)
+    for case in board.cases.values():
+        thread = (case.network, case.scope, case.thread)
+        if thread in wanted and case.sequence == 0:
+            other = found.get(thread)
+            if other is None or other.id == case.id or (case.opened_at, case.id) < (other.opened_at, other.id):
+                found[thread] = case
+    return found
+
+
+def _place_loose(board: Board, item: Item) -> None:
+    if item.profile_id is None:
+        return
+    conversation = _conversation(item)
+    if item.is_inbound:
+        _place_customer(board, item)
+        return
+    case_id = place_answer(board.known_cases(conversation), item.occurred_at or 0, board.desk.window)
+    if case_id is not None:
+        _assign(board, item, case_id)
+
+
+def _assign(board: Board, item: Item, case_id: str) -> None:
+    if item.case_id != case_id:
+        if item.case_id is not None:
+            board.touched_cases.add(item.case_id)
+        item.case_id = case_id
+        board.change(item)
+    case = board.cases.get(case_id)
+    if case is not None and item.is_inbound:
+        case.opened_at = min(case.opened_at, item.occurred_at or 0)

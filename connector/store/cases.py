@@ -1,0 +1,116 @@
+"""Cases as ingestion reads and writes them: found by their derived ids, opened, reopened, and their figures kept."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from sqlalchemy import bindparam, func, select, update
+
+from connector.domain.cases import Figures
+from connector.store.queues import insert
+from connector.store.rows import RowMap, paged
+from connector.store.tables import case_events, cases
+from connector.store.unit_of_work import UnitOfWork
+
+
+@dataclass(slots=True)
+class CaseRow:
+    """A case of ours: its key, its state, and the figures of its interactions."""
+
+    id: str
+    network: str
+    scope: str
+    thread: str
+    profile_id: str | None
+    sequence: int
+    parent_id: str | None
+    opened_at: int
+    channel: str = ""
+    source: str | None = None
+    visibility: str | None = None
+    subject: str | None = None
+    closed_at: int | None = None
+    status: str = "New"
+    reopen_count: int = 0
+    reopened_at: int | None = None
+    reopened_from_at: int | None = None
+    first_inbound_at: int | None = None
+    first_response_at: int | None = None
+    moved_to_private_at: int | None = None
+    last_inbound_at: int | None = None
+    last_outbound_at: int | None = None
+    inbound_touches: int = 0
+    outbound_touches: int = 0
+    is_deleted: bool = False
+    origin: str = field(default="connector")
+
+
+CASES = RowMap(cases, CaseRow)
+_FIGURES = update(cases).where(cases.c.id == bindparam("key"))
+_REOPENED = update(cases).where(cases.c.id == bindparam("key"))
+
+
+def load_cases(uow: UnitOfWork, ids: Collection[str]) -> dict[str, CaseRow]:
+    """The stored cases of these ids, by id; on PostgreSQL their rows stay ours until the transaction ends."""
+    found: dict[str, CaseRow] = {}
+    for page in paged(sorted(ids)):
+        statement = select(*CASES.columns).where(cases.c.id.in_(page)).order_by(cases.c.id).with_for_update()
+        for row in uow.connection.execute(statement):
+            found[row[0]] = CaseRow(*row)
+    return found
+
+
+def write_figures(uow: UnitOfWork, changed: Sequence[tuple[str, Figures]]) -> None:
+    """Keeps the figures of these cases; what the CRM owns is not touched."""
+    if changed:
+        rows = [{"key": case_id, **asdict(figures)} for case_id, figures in changed]
+        uow.connection.execute(_FIGURES, rows)
+
+
+def write_reopened(uow: UnitOfWork, reopened: Sequence[CaseRow]) -> None:
+    """Keeps that these cases are open again."""
+    if reopened:
+        names = ("closed_at", "status", "reopen_count", "reopened_at", "reopened_from_at")
+        rows = [{"key": row.id, **{name: getattr(row, name) for name in names}} for row in reopened]
+        uow.connection.execute(_REOPENED, rows)
+
+
+@dataclass(frozen=True, slots=True)
+class CaseEvent:
+    """Something that happened to a case, at its own time."""
+
+    case_id: str
+    type: str
+    at: int
+    recorded_at: int
+    actor: str | None = None
+    detail: dict[str, Any] = field(default_factory=dict)
+
+
+def record_case_events(uow: UnitOfWork, happened: Sequence[CaseEvent]) -> None:
+    """Adds to the history of cases; the same thing at the same time is kept once."""
+    if happened:
+        rows = [{**asdict(each), "detail": json.dumps(each.detail, sort_keys=True)} for each in happened]
+        uow.connection.execute(insert(uow, case_events).on_conflict_do_nothing(), rows)
+
+
+def move_case_event(uow: UnitOfWork, case_id: str, kind: str, before: int, after: int) -> None:
+    """Corrects when something happened to a case, after an earlier event of it came late."""
+    where = (case_events.c.case_id == case_id, case_events.c.type == kind, case_events.c.at == before)
+    uow.connection.execute(update(case_events).where(*where).values(at=after))
+
+
+def threads_begun_by(uow: UnitOfWork, threads: Collection[tuple[str, str, str]]) -> dict[tuple[str, str, str], CaseRow]:
+    """The case that spoke first in each of these threads (network, scope, thread)."""
+    found: dict[tuple[str, str, str], CaseRow] = {}
+    for network, scope, thread in threads:
+        where = (cases.c.network == network, cases.c.scope == scope, cases.c.thread == thread)
+        first = select(func.min(cases.c.opened_at)).where(*where, cases.c.sequence == 0).scalar_subquery()
+        statement = select(*CASES.columns).where(*where, cases.c.opened_at == first).order_by(cases.c.id).limit(1)
+        row = uow.connection.execute(statement).first()
+        if row is not None:
+            found[(network, scope, thread)] = CaseRow(*row)
+    return found
