@@ -7,7 +7,7 @@ from pathlib import Path
 from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException
 
-from sandbox.calls import classify
+from sandbox.calls import LOGIN, classify
 from sandbox.errors import ApiError
 from sandbox.gate import FaultGate
 from sandbox.org import Clock, Config, Org, wall_clock
@@ -55,9 +55,10 @@ def _take_version(_endpoint: str | None, values: dict[str, str] | None) -> None:
 
 def _let_in(org: Org) -> None:
     """Counts an API call and lets it in: the token first, then the allowance."""
-    g.kind, writes = classify(request.method, request.path)
-    if not g.kind:
+    kind, writes = classify(request.method, request.path)
+    if kind in {"", LOGIN}:
         return
+    g.kind = kind
     g.session = request.environ.get("sandbox.session")
     if g.session is not None:
         return
@@ -65,9 +66,18 @@ def _let_in(org: Org) -> None:
     g.session = org.sessions.find(_token()) if path not in _OPEN else None
     g.app = g.session.client_id if g.session else None
     exhausted = org.usage.exhausted(g.app)
-    org.usage.count(g.kind, g.app, writes=writes)
+    org.usage.count(kind, g.app, writes=writes and _may_write(kind))
     if path not in _OPEN:
         _check(exhausted=exhausted)
+
+
+def _may_write(kind: str) -> bool:
+    """Whether a call of a writing class writes; of those with parts, the parts decide."""
+    if not kind.startswith("composite"):
+        return True
+    body = request.get_json(force=True, silent=True)
+    parts = (body.get("compositeRequest") or body.get("batchRequests") or []) if isinstance(body, dict) else []
+    return kind == "composite" and any(isinstance(part, dict) and part.get("method") != "GET" for part in parts)
 
 
 def _check(*, exhausted: bool) -> None:

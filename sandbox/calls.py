@@ -8,8 +8,14 @@ _DATA = re.compile(r"/services/data(?:/v(?P<version>[\d.]+))?(?P<rest>/.*)?")
 _ROW = re.compile(r"/sobjects/[^/]+(?:/(?P<second>[^/]+))?(?:/(?P<third>.+))?")
 
 
+LOGIN = "login"
+"""The class of token requests: faults can be aimed at it by name, and it is no API call."""
+
+
 def classify(method: str, path: str) -> tuple[str, bool]:
     """The class of a request and whether it may change records; "" for what is no API call."""
+    if path.rstrip("/") == "/services/oauth2/token":
+        return LOGIN, False
     found = _DATA.fullmatch(path.rstrip("/"))
     if found is None:
         return "", False

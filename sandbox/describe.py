@@ -27,7 +27,7 @@ def global_entry(item: SObject, base: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def full(schema: Schema, item: SObject, base: str) -> dict[str, Any]:
+def full(schema: Schema, item: SObject, base: str, *, audit_fields: bool) -> dict[str, Any]:
     """The object with its fields and child relationships."""
     children = [
         {"childSObject": child.name, "field": field.name, "relationshipName": field.children,
@@ -35,14 +35,14 @@ def full(schema: Schema, item: SObject, base: str) -> dict[str, Any]:
         for child, field in schema.children(item.name)
     ]  # fmt: skip
     return global_entry(item, base) | {
-        "fields": [_field(field, readonly=item.readonly) for field in item.fields.values()],
+        "fields": [_field(field, readonly=item.readonly, audit_fields=audit_fields) for field in item.fields.values()],
         "childRelationships": children,
         "recordTypeInfos": [],
         "supportedScopes": [],
     }
 
 
-def _field(field: Field, *, readonly: bool) -> dict[str, Any]:
+def _field(field: Field, *, readonly: bool, audit_fields: bool) -> dict[str, Any]:
     number = field.type in NUMBER_TYPES
     writeable = field.writeable and not readonly
     nillable = not (
@@ -56,7 +56,8 @@ def _field(field: Field, *, readonly: bool) -> dict[str, Any]:
         "idLookup": field.id_lookup or field.external_id, "nillable": nillable,
         "defaultedOnCreate": field.default is not None or field.type == "boolean" or field.name == "OwnerId",
         "defaultValue": field.default if field.default is not None else (False if field.type == "boolean" else None),
-        "createable": writeable and field.createable, "updateable": writeable and field.updateable,
+        "createable": (writeable and field.createable) or (field.audit and audit_fields and not readonly),
+        "updateable": writeable and field.updateable,
         "calculated": field.formula is not None, "calculatedFormula": field.formula,
         "autoNumber": field.auto_number is not None, "nameField": field.name_field,
         "restrictedPicklist": field.restricted, "dependentPicklist": False, "picklistValues": _values(field),

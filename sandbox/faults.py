@@ -8,12 +8,12 @@ from random import Random
 from threading import Lock
 from typing import Any
 
+from sandbox.calls import LOGIN
+
 BEFORE = ("latency", "cut", "unavailable", "rate_limited", "expired_token", "html", "limit_exceeded")
 AFTER = ("lost_answer", "truncated", "short_list")
 ROW = ("row_lock",)
 MODES = (*BEFORE, *AFTER, *ROW)
-
-READS = frozenset({"query", "record_read", "describe", "limits", "deleted", "updated", "meta"})
 
 
 class PlanInvalid(ValueError):
@@ -42,8 +42,8 @@ class Rule:
     def fits(self, kind: str, *, writes: bool) -> bool:
         """Whether the rule may hit a call of this class."""
         if not self.on:
-            return True
-        return kind in self.on or ("write" if writes else "read") in self.on
+            return kind != LOGIN
+        return kind in self.on or (kind != LOGIN and ("write" if writes else "read") in self.on)
 
 
 class FaultPlan:

@@ -11,7 +11,7 @@ import orjson
 from werkzeug.test import run_wsgi_app
 from werkzeug.wrappers import Response
 
-from sandbox.calls import classify
+from sandbox.calls import LOGIN, classify
 from sandbox.faults import AFTER, BEFORE, Rule
 from sandbox.web import JSON
 
@@ -60,10 +60,15 @@ class FaultGate:
             time.sleep(rule.ms / 1000)
             return None
         # The inner app does not see these requests, so they are counted here.
-        self._org.usage.count(kind, None, writes=writes)
+        if kind != LOGIN:
+            self._org.usage.count(kind, None, writes=writes)
         if fault == "cut":
             cut(environ)
-        return ANSWERS[fault](rule)
+        response = ANSWERS[fault](rule)
+        if fault in {"expired_token", "limit_exceeded"}:
+            # These come from the org itself, not from the edge before it.
+            response.headers["Sforce-Limit-Info"] = self._org.usage.header(None)
+        return response
 
     def _after(self, fault: str, environ: WSGIEnvironment) -> Response:
         chunks, status, headers = run_wsgi_app(self._inner, environ)

@@ -9,9 +9,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from sandbox.org import Config
 
-WRITES = frozenset({"record_write", "upsert", "collections", "composite", "composite_batch"})
-"""Classes of calls that may change records."""
-
 
 class Usage:
     """What this org was asked, and how much of its allowance is left."""
@@ -53,7 +50,8 @@ class Usage:
     def header(self, app: str | None) -> str:
         """The value of Sforce-Limit-Info, with the app's own part where one is set."""
         with self._lock:
-            text = f"api-usage={self._by_class.total()}/{self._config.daily_limit}"
+            used = min(self._by_class.total(), self._config.daily_limit)
+            text = f"api-usage={used}/{self._config.daily_limit}"
             if self._config.app_limit is not None and app:
                 text += f"; per-app-api-usage={self._by_app[app]}/{self._config.app_limit}"
                 text += f"(appName={self._config.app_name})"

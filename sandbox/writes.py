@@ -12,9 +12,10 @@ import orjson
 from sandbox.behaviour import before_save
 from sandbox.database import quoted
 from sandbox.drafts import Draft, Reader, Record
-from sandbox.errors import RowError
+from sandbox.errors import RowError, RowRefused
 from sandbox.ids import make_id, to_id18
 from sandbox.schema import Field, SObject
+from sandbox.values import coercer
 
 if TYPE_CHECKING:
     from sandbox.org import Org
@@ -83,7 +84,7 @@ class Writer:
             return self._save(drafts, all_or_none)
 
     def _present_keys(self, key: Field, records: Sequence[Record]) -> dict[str, list[str]]:
-        values = [str(value) for record in records if (value := _given(record, key)) is not None]
+        values = [value for record in records if (value := _given(record, key)) is not None]
         found = defaultdict(list)
         for value, record_id in self.db.all(
             f"SELECT {quoted(key.name)}, Id FROM {self.table} "  # noqa: S608
@@ -98,13 +99,13 @@ class Writer:
         known = present.get(_fold(key, value), []) if value is not None else []
         draft = self.reader.read(record, creating=not known)
         if value is None:
-            draft.error = RowError("MISSING_ARGUMENT", f"{key.name} not specified")
+            draft.refuse("MISSING_ARGUMENT", f"{key.name} not specified")
         elif len(known) > 1:
-            draft.error = RowError("DUPLICATE_EXTERNAL_ID", f"{key.name}: more than one record found", (key.name,))
+            draft.refuse("DUPLICATE_EXTERNAL_ID", f"{key.name}: more than one record found", key.name)
         elif known:
             draft.record_id = known[0]
         elif update_only:
-            draft.error = RowError("NOT_FOUND", "The requested resource does not exist")
+            draft.refuse("NOT_FOUND", "The requested resource does not exist")
         return draft
 
     def _refuse_twins(self, key: Field, drafts: list[Draft]) -> None:
@@ -300,13 +301,19 @@ def auto_number(pattern: str, number: int) -> str:
     return f"{head}{number:0{len(zeros)}d}{tail}"
 
 
-def _given(record: Record, key: Field) -> Any:
-    value = record.get(key.name)
-    if value is None:
-        lower = key.name.lower()
-        value = next((found for name, found in record.items() if name.lower() == lower), None)
-    return None if value == "" else value
+_LOWER = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwxyz")
 
 
 def _fold(key: Field, value: Any) -> str:
-    return str(value) if key.matches_case else str(value).lower()
+    """The value as the column's own collation compares it."""
+    return str(value) if key.matches_case else str(value).translate(_LOWER)
+
+
+def _given(record: Record, key: Field) -> Any:
+    """The record's value of its key as the column keeps it; None where it has none or a wrong one."""
+    lower = key.name.lower()
+    value = next((found for name, found in record.items() if name.lower() == lower), None)
+    try:
+        return coercer(key)(value)
+    except RowRefused:
+        return None

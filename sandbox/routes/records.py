@@ -41,7 +41,7 @@ def basic(name: str) -> Response:
 @records.get("/sobjects/<name>/describe")
 def describe(name: str) -> Response:
     """The object with all its fields."""
-    return answer(full(org().schema, sobject(name), base_url()))
+    return answer(full(org().schema, sobject(name), base_url(), audit_fields=org().config.audit_fields))
 
 
 @records.post("/sobjects/<name>")
