@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from connector.mapping.paths import Getter, PathInvalid, Scope, compile_path
@@ -11,7 +12,7 @@ from connector.mapping.times import FORMATS, parse_time
 from connector.mapping.transforms import PLAIN, WITH_TEXT, Transform, chain
 from connector.mapping.yamlfile import Findings, Node, suggest
 
-SOURCES = ("path", "value", "header", "first", "join", "choose", "lookup")
+SOURCES = ("path", "value", "header", "first", "join", "choose", "lookup", "seconds_between")
 _MODIFIERS = ("take", "then", "time", "default", "with", "missing", "from", "else")
 _BELONGS = {"with": "join", "missing": "join", "from": "choose", "else": "choose", "take": "lookup"}
 
@@ -167,6 +168,21 @@ def _joinable(value: Any) -> str | None:
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else None
 
 
+def _seconds_between(node: Node, frame: Frame) -> Getter:
+    parts = _parts(node.get("seconds_between"), frame)
+    if len(parts) != 2:
+        frame.findings.add(node, "`seconds_between` needs two times.", "Write `[start, end]`, each with its `time:`.")
+        return _nothing
+
+    def between(scope: Scope) -> int | None:
+        start, end = (part(scope) for part in parts)
+        if not isinstance(start, datetime) or not isinstance(end, datetime):
+            return None
+        return max(0, round((end - start).total_seconds()))
+
+    return between
+
+
 def _choose(node: Node, frame: Frame) -> Getter:
     subject = compile_spec(node.get("choose") or node, frame)
     table: dict[str, Any] = {}
@@ -238,4 +254,5 @@ _COMPILERS: dict[str, Callable[[Node, Frame], Getter]] = {
     "join": _join,
     "choose": _choose,
     "lookup": _lookup,
+    "seconds_between": _seconds_between,
 }
