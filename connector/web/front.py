@@ -1,0 +1,235 @@
+"""What stands before Flask: it waits for bodies, so that no thread ever does, and answers webhooks itself.
+
+A sender that never finishes costs a socket and what it sent so far, never a worker. A webhook goes to the receiver in a
+thread of the intake; everything else goes to the WSGI application with its body already here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, MutableMapping
+from concurrent.futures import ThreadPoolExecutor
+from time import monotonic
+from typing import Any
+
+import structlog
+from a2wsgi import WSGIMiddleware
+
+from connector.flows.receive import Answer, Receiver
+
+log = structlog.get_logger()
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+INTAKE_THREADS = 32
+PAGE_THREADS = 16
+PAGE_BYTES = 16 * 1024 * 1024
+BODY_SECONDS = 30.0
+DRAIN_BYTES = 4 * 1024 * 1024
+DRAIN_SECONDS = 2.0
+BUFFERED_BYTES = 256 * 1024 * 1024
+WAITING_REQUESTS = 2000
+SECRET_SEGMENTS = frozenset({"c", "m", "deletions"})
+"""What follows these in a path is a token, and no token is logged."""
+
+TOO_LARGE = Answer(413, body=b"The body is too large.")
+TOO_SLOW = Answer(408, body=b"The body did not come in time.")
+BUSY = Answer(503, body=b"Busy; send again later.", headers={"Retry-After": "5"})
+NOT_ALLOWED = Answer(405, headers={"Allow": "GET, POST"})
+BAD_TARGET = Answer(400, body=b"The address holds bytes that must be percent-encoded.")
+
+
+class Gone(Exception):
+    """The client left before its body was complete."""
+
+
+class Front:
+    """The ASGI application that the server runs."""
+
+    def __init__(self, wsgi_app: Any, receiver: Receiver) -> None:
+        self._receiver = receiver
+        self._pages: Callable[..., Awaitable[None]] = WSGIMiddleware(wsgi_app, workers=PAGE_THREADS)
+        self._intake = ThreadPoolExecutor(INTAKE_THREADS, thread_name_prefix="intake")
+        self._buffered = 0
+        self._waiting = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers one request."""
+        started = monotonic()
+        status = 0
+
+        async def sending(message: Message) -> None:
+            nonlocal status
+            status = message.get("status", status)
+            await send(message)
+
+        source = self._source(scope)
+        try:
+            if not scope["query_string"].isascii():
+                await _answer(sending, BAD_TARGET)
+            elif source is None:
+                await self._page(scope, receive, sending)
+            else:
+                await self._webhook(source, scope, receive, sending)
+        except Gone:
+            status = 499
+        took = round((monotonic() - started) * 1000)
+        level = log.debug if source is not None and status == 200 else log.info
+        level("http_request", method=scope["method"], path=loggable(scope["path"]), status=status, took_ms=took)
+
+    def close(self) -> None:
+        """Waits until the intake's threads are through."""
+        self._intake.shutdown(wait=True)
+
+    def _source(self, scope: Scope) -> str | None:
+        path: str = scope["path"]
+        for prefix in self._receiver.paths:
+            if path.startswith(prefix) and "/" not in path[len(prefix) :]:
+                return path[len(prefix) :]
+        return None
+
+    async def _webhook(self, source: str, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]]
+        if scope["method"] not in {"GET", "POST"}:
+            await _answer(send, NOT_ALLOWED)
+            return
+        refusal = self._refusal(source, headers)
+        if refusal is not None:
+            await _refuse(receive, send, refusal, expects=_value(headers, "expect") is not None)
+            return
+        body = await self._body(receive, send, self._receiver.cap(source))
+        if body is None:
+            return
+        try:
+            answer = await asyncio.get_running_loop().run_in_executor(
+                self._intake,
+                lambda: self._receiver.receive(
+                    source,
+                    method=scope["method"],
+                    query=scope["query_string"].decode("ascii"),
+                    headers=headers,
+                    body=bytes(body),
+                ),
+            )
+        finally:
+            self._release(len(body))
+        await _answer(send, answer)
+
+    def _refusal(self, source: str, headers: list[tuple[str, str]]) -> Answer | None:
+        length = _value(headers, "content-length") or "0"
+        encoded = _value(headers, "content-encoding") is not None
+        return self._receiver.refusal(source, int(length) if length.isdecimal() else None, encoded=encoded)
+
+    async def _page(self, scope: Scope, receive: Receive, send: Send) -> None:
+        body = await self._body(receive, send, PAGE_BYTES)
+        if body is None:
+            return
+        rest = [bytes(body)]
+
+        async def ready() -> Message:
+            return {"type": "http.request", "body": rest.pop() if rest else b"", "more_body": False}
+
+        # A name with an underscore would pass for another header in WSGI; chunked bodies have a length by now.
+        left_out = {b"transfer-encoding", b"content-length"}
+        headers = [(name, value) for name, value in scope["headers"] if name not in left_out and b"_" not in name]
+        if body or scope["method"] in {"POST", "PUT", "PATCH"}:
+            headers.append((b"content-length", str(len(body)).encode("ascii")))
+        try:
+            await self._pages({**scope, "headers": headers}, ready, send)
+        finally:
+            self._release(len(body))
+
+    async def _body(self, receive: Receive, send: Send, cap: int) -> bytearray | None:
+        """The whole body, counted against what may be held at once; None when the refusal was already sent."""
+        if self._waiting >= WAITING_REQUESTS:
+            await _refuse(receive, send, BUSY)
+            return None
+        body = bytearray()
+        self._waiting += 1
+        kept = False
+        try:
+            async with asyncio.timeout(BODY_SECONDS):
+                refusal = await self._read(receive, body, cap)
+            if refusal is None:
+                kept = True
+                return body
+            await _refuse(receive, send, refusal)
+        except TimeoutError:
+            await _answer(send, TOO_SLOW, close=True)
+        finally:
+            if not kept:
+                self._release(len(body))
+        return None
+
+    async def _read(self, receive: Receive, body: bytearray, cap: int) -> Answer | None:
+        more = True
+        while more:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                raise Gone
+            chunk = message.get("body", b"")
+            body += chunk
+            self._buffered += len(chunk)
+            if len(body) > cap:
+                return TOO_LARGE
+            if self._buffered > BUFFERED_BYTES:
+                return BUSY
+            more = message.get("more_body", False)
+        return None
+
+    def _release(self, size: int) -> None:
+        self._buffered -= size
+        self._waiting -= 1
+
+
+def loggable(path: str) -> str:
+    """The path with every token in it blotted out."""
+    parts = path.split("/")
+    return "/".join(
+        "…" if before in SECRET_SEGMENTS else part for before, part in zip(["", *parts], parts, strict=False)
+    )
+
+
+def _value(headers: list[tuple[str, str]], name: str) -> str | None:
+    return next((value for key, value in headers if key == name), None)
+
+
+async def _answer(send: Send, answer: Answer, *, close: bool = False) -> None:
+    headers = [
+        (b"content-type", answer.content_type.encode("latin-1")),
+        (b"content-length", str(len(answer.body)).encode("ascii")),
+        *((name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in answer.headers.items()),
+    ]
+    if close:
+        headers.append((b"connection", b"close"))
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    await send({"type": "http.response.body", "body": answer.body})
+
+
+async def _refuse(receive: Receive, send: Send, answer: Answer, *, expects: bool = False) -> None:
+    """Answers a request whose body is not wanted and ends its connection.
+
+    Some of the body is read away first: a connection that is closed with bytes unread loses its answer on the way.
+    A client that waits for "100 Continue" has sent none.
+    """
+    if not expects:
+        try:
+            async with asyncio.timeout(DRAIN_SECONDS):
+                await _drain(receive)
+        except TimeoutError:
+            log.info("body_abandoned", status=answer.status)
+    await _answer(send, answer, close=True)
+
+
+async def _drain(receive: Receive) -> None:
+    left = DRAIN_BYTES
+    more = True
+    while more and left > 0:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise Gone
+        left -= len(message.get("body", b""))
+        more = message.get("more_body", False)
