@@ -9,9 +9,10 @@ from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, delete, exists, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, delete, exists, func, insert, select, update
 
 from connector.domain.consent import (
+    TERMINAL,
     Assurance,
     Grant,
     GrantState,
@@ -22,7 +23,7 @@ from connector.domain.consent import (
     Method,
 )
 from connector.domain.events import from_millis, to_millis
-from connector.store.tables import crm_contacts, grants, ledger, link_holds, links, social_profiles
+from connector.store.tables import crm_contacts, evidence, grants, ledger, link_holds, links, social_profiles
 from connector.store.unit_of_work import UnitOfWork
 
 T = TypeVar("T")
@@ -255,8 +256,8 @@ def links_to_review(connection: Connection, now: datetime, limit: int) -> list[s
     return list(connection.execute(statement).scalars())
 
 
-def unbound_links(connection: Connection, limit: int) -> list[tuple[str, str]]:
-    """(link, account) of links in force whose account is known by its handle only, and has no open review."""
+def unbound_links(connection: Connection, after: str, limit: int) -> list[tuple[str, str]]:
+    """(link, account) of links in force, by id, whose account is known by its handle only and has no open review."""
     under_review = exists().where(
         and_(link_holds.c.link_id == links.c.id, link_holds.c.reason == HoldReason.BINDING_REVIEW.value)
     )
@@ -264,10 +265,20 @@ def unbound_links(connection: Connection, limit: int) -> list[tuple[str, str]]:
         select(links.c.id, links.c.profile_id)
         .join(social_profiles, social_profiles.c.id == links.c.profile_id)
         .where(social_profiles.c.external_id.is_(None), links.c.state == LinkState.ACTIVE.value, ~under_review)
+        .where(links.c.id > after)
         .order_by(links.c.id)
         .limit(limit)
     )
     return [(row.id, row.profile_id) for row in connection.execute(statement)]
+
+
+def links_with_evidence_ended_before(connection: Connection, before: datetime, limit: int) -> list[str]:
+    """Links that ended by then, or were never more than put off, and still have evidence."""
+    over = func.coalesce(links.c.ended_at, links.c.answered_at) <= to_millis(before)
+    kept = exists().where(evidence.c.link_id == links.c.id)
+    states = [each.value for each in (*TERMINAL, LinkState.DEFERRED)]
+    statement = select(links.c.id).where(links.c.state.in_(states), over, kept).order_by(links.c.id).limit(limit)
+    return list(connection.execute(statement).scalars())
 
 
 def _link(row: Row[Any], standing: Mapping[str, Grant], resting: list[Hold]) -> LinkRecord:

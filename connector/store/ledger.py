@@ -14,7 +14,7 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, insert, select, text
+from sqlalchemy import Connection, Row, func, insert, or_, select, text
 
 from connector.domain.events import format_time, from_millis, to_millis
 from connector.store.tables import grants, ledger
@@ -54,7 +54,10 @@ class LedgerCheck:
 
 @dataclass(frozen=True, slots=True)
 class NewEntry:
-    """What is to be written; ``idem`` is a digest of the request's own key, unique for ever."""
+    """What is to be written; ``idem`` is a digest of the request's own key, unique for ever.
+
+    Where one request writes several entries, the later ones have ``.1``, ``.2`` … behind it.
+    """
 
     type: str
     link_id: str | None = None
@@ -94,10 +97,10 @@ def append(uow: UnitOfWork, new: NewEntry, at: datetime) -> Entry:
     return Entry(seq, from_millis(millis), new.type, new.link_id, json.loads(body), digest.hex())
 
 
-def entry_of_request(connection: Connection, idem: str) -> Entry | None:
-    """What this very request wrote when it came first, or None."""
-    row = connection.execute(select(ledger).where(ledger.c.idem == idem)).first()
-    return _entry(row) if row is not None else None
+def entries_of_request(connection: Connection, idem: str) -> list[Entry]:
+    """What this very request wrote when it came first, oldest first; empty when it did not come yet."""
+    same = or_(ledger.c.idem == idem, ledger.c.idem.like(f"{idem}.%"))
+    return [_entry(row) for row in connection.execute(select(ledger).where(same).order_by(ledger.c.seq))]
 
 
 def entries_of_links(connection: Connection, link_ids: list[str]) -> list[Entry]:

@@ -1,0 +1,112 @@
+"""Finds the account that an answer is about, or notes a handle that was only spoken of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import and_, insert, select, update
+
+from connector.domain.events import from_millis, to_millis
+from connector.domain.handles import read_handle
+from connector.domain.keys import derive_id
+from connector.domain.profiles import handle_key
+from connector.errors import Conflict, HandleInvalid, InputInvalid, NotFound
+from connector.flows.consent.words import RecordConsent
+from connector.flows.context import Context
+from connector.store.tables import social_profiles
+from connector.store.unit_of_work import UnitOfWork
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """An account that the network has told of, and when it was made there, if it said so."""
+
+    id: str
+    created_at: datetime | None
+
+    def is_younger_than(self, moment: datetime) -> bool:
+        """Whether it was made after that: then somebody else may have taken the handle since."""
+        return self.created_at is not None and self.created_at > moment
+
+
+_COMPANYS_OWN = "This is an account of the company itself: pick the customer's."
+
+
+def account_of(uow: UnitOfWork, ctx: Context, command: RecordConsent, now: datetime) -> str:
+    """The id of the account the command names; a handle that nothing came from yet becomes an account to bind later.
+
+    Raises NotFound, HandleInvalid, InputInvalid where neither is given, or Conflict where several accounts have it.
+    """
+    if command.profile_id is not None:
+        found = select(social_profiles.c.kind).where(social_profiles.c.id == command.profile_id)
+        kind = uow.connection.execute(found).scalar_one_or_none()
+        if kind is None:
+            raise NotFound("There is no such account: pick it from the case, or give network and handle.")
+        if kind == "brand":
+            raise InputInvalid(_COMPANYS_OWN)
+        return command.profile_id
+    if not command.network or not command.handle:
+        raise InputInvalid("The account is missing: give its id, or network and handle.")
+    network = ctx.channels.canonical_network(command.network)
+    if network is None:
+        raise InputInvalid("The network is not in channels.yml: use its name there, or add it.")
+    handle = read_handle(network, command.handle)
+    if handle is None:
+        raise HandleInvalid
+    return _by_handle(uow, ctx, network, command.scope, handle, now)
+
+
+def _by_handle(uow: UnitOfWork, ctx: Context, network: str, scope: str, handle: str, now: datetime) -> str:
+    key = handle_key(network, handle)
+    named = and_(social_profiles.c.network == network, social_profiles.c.handle_key == key)
+    if scope:
+        named = and_(named, social_profiles.c.scope == scope)
+    rows = uow.connection.execute(select(social_profiles).where(named, social_profiles.c.status == "active")).all()
+    bound = [row for row in rows if row.external_id is not None]
+    if len(bound) > 1:
+        raise Conflict("Several accounts have this handle: open the case and pick the one that wrote.")
+    if bound:
+        if bound[0].kind == "brand":
+            raise InputInvalid(_COMPANYS_OWN)
+        return str(bound[0].id)
+    return _unbound(uow, ctx, network, scope, handle, key, now)
+
+
+def _unbound(uow: UnitOfWork, ctx: Context, network: str, scope: str, handle: str, key: str, now: datetime) -> str:
+    profile_id = derive_id(ctx.namespace, "profile", network, scope, f"@{key}")
+    same = and_(
+        social_profiles.c.network == network,
+        social_profiles.c.scope == scope,
+        social_profiles.c.handle_key == key,
+        social_profiles.c.external_id.is_(None),
+    )
+    known = uow.connection.execute(select(social_profiles.c.id).where(same)).scalar_one_or_none()
+    if known is not None:
+        revived = update(social_profiles).where(social_profiles.c.id == known).values(status="active")
+        uow.connection.execute(revived)
+        return str(known)
+    uow.connection.execute(
+        insert(social_profiles).values(
+            id=profile_id,
+            network=network,
+            scope=scope,
+            handle=handle,
+            handle_key=key,
+            first_seen_at=to_millis(now),
+            last_seen_at=to_millis(now),
+        )
+    )
+    return profile_id
+
+
+def accounts_with_handle_of(uow: UnitOfWork, unbound_id: str) -> list[Account]:
+    """The accounts that have the handle now under which an unbound one is known."""
+    table = social_profiles.c
+    spoken = uow.connection.execute(select(social_profiles).where(table.id == unbound_id)).one()
+    same = and_(table.network == spoken.network, table.handle_key == spoken.handle_key, table.external_id.is_not(None))
+    if spoken.scope:
+        same = and_(same, table.scope == spoken.scope)
+    living = select(table.id, table.account_created_at).where(same, table.status == "active", table.kind != "brand")
+    rows = uow.connection.execute(living.order_by(table.id)).all()
+    return [Account(row.id, row.account_created_at and from_millis(row.account_created_at)) for row in rows]
