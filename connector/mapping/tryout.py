@@ -42,19 +42,22 @@ def content_type_of(path: Path) -> str:
     return _TYPES.get(path.suffix, "")
 
 
-def check_mappings(paths: Iterable[Path]) -> list[Problem]:
-    """Every problem in the mapping files given, or in all files of the mapping directories given."""
+def check_mappings(paths: Iterable[Path], register: ChannelRegister | None = None) -> list[Problem]:
+    """Every problem in the mapping files given, or in all files of the mapping directories given.
+
+    ``register`` stands in for the channels.yml that lies beside `sources/`, for files kept elsewhere.
+    """
     problems: list[Problem] = []
     registers: dict[Path, ChannelRegister | None] = {}
     for path in (each for given in paths for each in _files(given)):
         home = path.parent.parent if path.parent.name == "sources" else path.parent
         if home not in registers:
-            registers[home] = _register(home / "channels.yml", problems)
-        register = registers[home]
-        if register is None:
+            registers[home] = register or _register(home / "channels.yml", problems)
+        known = registers[home]
+        if known is None:
             continue
         try:
-            load_mapping(path, register)
+            load_mapping(path, known)
         except MappingInvalid as error:
             problems.extend(error.problems)
     return problems
