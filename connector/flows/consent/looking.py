@@ -72,7 +72,7 @@ def show(ctx: Context, *, profile_id: str | None = None, contact_id: str | None 
             raise InputInvalid("Name an account or a contact.")
         entries = ledger.entries_of_links(connection, [each.id for each in found])
     now = moment_of(ctx)
-    newest_first = sorted(found[::-1], key=lambda each: not each.is_live)
+    shown = [each for each in found if each.is_live] + [each for each in reversed(found) if not each.is_live]
     return tuple(
         LinkView(
             record=each,
@@ -80,7 +80,7 @@ def show(ctx: Context, *, profile_id: str | None = None, contact_id: str | None 
             last_notice=_last_notice(entries, each.id),
             timeline=tuple(change_of(entry) for entry in entries if entry.link_id == each.id),
         )
-        for each in newest_first
+        for each in shown
     )
 
 
