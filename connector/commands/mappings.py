@@ -39,7 +39,9 @@ def check(paths: tuple[Path, ...]) -> None:
 @click.argument("source")
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--headers", "headers_file", type=click.Path(path_type=Path), help="A JSON object of request headers.")
-@click.option("--account", "accounts", multiple=True, help="The brand's own account id, so that its own posts are outbound.")
+@click.option(
+    "--account", "accounts", multiple=True, help="The brand's own account id, so that its own posts are outbound."
+)
 @speaks_plainly
 def try_file(source: str, file: Path, headers_file: Path | None, accounts: tuple[str, ...]) -> None:
     """Print the normal events of one payload, one JSON object a line."""

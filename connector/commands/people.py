@@ -39,12 +39,16 @@ def list_users(as_json: bool) -> None:
     """List the people who may sign in."""
     with here() as ctx:
         found = people.users(ctx)
-    rows = [{"name": each.name, "role": each.role, "active": each.is_active, "since": each.created_at} for each in found]
+    rows = [
+        {"name": each.name, "role": each.role, "active": each.is_active, "since": each.created_at} for each in found
+    ]
     if as_json:
         print_json(rows)
     else:
         cells = [(row["name"], row["role"], "yes" if row["active"] else "no", row["since"]) for row in rows]
-        print_table(("name", "role", "active", "since"), cells, empty="Nobody yet: `connector user add NAME --role admin`.")
+        print_table(
+            ("name", "role", "active", "since"), cells, empty="Nobody yet: `connector user add NAME --role admin`."
+        )
 
 
 @user.command("change")
@@ -101,7 +105,9 @@ def list_keys(as_json: bool) -> None:
         print_json(rows)
     else:
         columns = ("id", "name", "role", "ends_with", "used_at", "revoked_at")
-        print_table(columns, [tuple(row.values()) for row in rows], empty="No keys yet: `connector key add NAME --role agent`.")
+        print_table(
+            columns, [tuple(row.values()) for row in rows], empty="No keys yet: `connector key add NAME --role agent`."
+        )
 
 
 @key.command("revoke")

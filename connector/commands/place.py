@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from connector.app import build_context
+from connector.composition import build_context
 from connector.flows.context import Context
 from connector.settings import load_settings
 

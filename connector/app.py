@@ -1,0 +1,38 @@
+"""The composition root: a Flask app from settings, with nothing started."""
+
+from __future__ import annotations
+
+from flask import Flask
+
+from connector.composition import build_context
+from connector.crm.port import CRM
+from connector.domain.clock import Clock
+from connector.flows.context import Context
+from connector.flows.receive import Receiver
+from connector.settings import Settings, load_settings
+from connector.web import register
+
+RECEIVER = "connector.receiver"
+
+
+def create_app(settings: Settings | None = None, *, crm: CRM | None = None, clock: Clock | None = None) -> Flask:
+    """The service as a WSGI app: webhooks, pages and API. Starts no thread and touches nothing outside but the store.
+
+    ``crm`` and ``clock`` replace the configured ones. Raises Misconfigured or SchemaOutdated when it cannot work.
+    """
+    found = settings or load_settings()
+    return app_of(build_context(found, crm=crm, clock=clock), found)
+
+
+def app_of(ctx: Context, settings: Settings) -> Flask:
+    """The app over a context that was built already."""
+    app = Flask("connector", root_path=None)
+    receiver = build_receiver(ctx)
+    app.extensions[RECEIVER] = receiver
+    register(app, ctx, receiver, timezone=settings.timezone, admin_password=settings.admin_password)
+    return app
+
+
+def build_receiver(ctx: Context) -> Receiver:
+    """What takes the webhooks of this context's sources."""
+    return Receiver(ctx.store, ctx.sources, ctx.clock, ctx.public_url, ctx.inbox_cap)

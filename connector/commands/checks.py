@@ -1,0 +1,142 @@
+"""``connector check``: everything that could keep this installation from working, all at once, each with its cure."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import click
+
+from connector.composition import build_crm, build_sources, load_rules
+from connector.commands.console import FOUND_PROBLEMS, fail, print_json, speaks_plainly
+from connector.errors import ConnectorError, MappingInvalid, Problem, SettingsInvalid
+from connector.settings import Settings, load_settings
+from connector.store.migrate import schema_problem
+from connector.store.unit_of_work import open_store
+
+LEAST_FREE_BYTES = 500 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at: whether it is fine, what was seen, and the cure where it is not."""
+
+    area: str
+    ok: bool
+    seen: str
+    cure: str = ""
+
+
+@click.command("check")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document.")
+@click.option("--offline", is_flag=True, help="Leave the CRM out.")
+@speaks_plainly
+def check(as_json: bool, offline: bool) -> None:
+    """Look at settings, mappings, store and CRM: every problem at once, with its cure."""
+    found = list(examine(offline=offline))
+    bad = [each for each in found if not each.ok]
+    if as_json:
+        print_json({"ok": not bad, "findings": [asdict(each) for each in found]})
+    else:
+        for each in found:
+            mark = "ok     " if each.ok else "PROBLEM"
+            click.echo(f"{mark} {each.area:<9} {each.seen}{' ' + each.cure if each.cure else ''}")
+    if bad:
+        fail(f"{len(bad)} problem{'s' if len(bad) > 1 else ''} to cure.", FOUND_PROBLEMS)
+
+
+def examine(*, offline: bool = False) -> Iterator[Finding]:
+    """Every finding, in the order a person would cure them."""
+    try:
+        settings = load_settings()
+    except SettingsInvalid as error:
+        yield from (_problem("settings", each) for each in error.problems)
+        return
+    yield from _settings(settings)
+    yield from _guarded("mappings", lambda: _mappings(settings))
+    yield from _guarded("store", lambda: _store(settings))
+    if not offline:
+        yield from _guarded("crm", lambda: _crm(settings))
+
+
+def _guarded(area: str, look: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
+    try:
+        yield from look()
+    except (MappingInvalid, SettingsInvalid) as error:
+        yield from (_problem(area, each) for each in error.problems)
+    except ConnectorError as error:
+        yield Finding(area, False, error.message)
+
+
+def _problem(area: str, problem: Problem) -> Finding:
+    return Finding(area, False, f"{problem.where}: {problem.what}", problem.cure)
+
+
+def _settings(settings: Settings) -> Iterator[Finding]:
+    if settings.secret_key:
+        yield Finding("settings", True, f"read; data in {settings.data_dir}, zone {settings.timezone}.")
+    else:
+        yield Finding(
+            "settings",
+            False,
+            "CONNECTOR_SECRET_KEY is not set: sessions and evidence need it.",
+            "`openssl rand -hex 32`.",
+        )
+    if not settings.company:
+        yield Finding(
+            "settings", False, "CONNECTOR_COMPANY is not set: consent wordings name the company.", 'Set company = "…".'
+        )
+    if (
+        settings.public_url.startswith("http://127.")
+        and settings.sources
+        and not settings.crm.url.startswith("http://127.")
+    ):
+        yield Finding(
+            "settings", False, f"CONNECTOR_PUBLIC_URL is {settings.public_url}: no provider can reach it.",
+            "Give the address behind your TLS proxy.",
+        )  # fmt: skip
+
+
+def _mappings(settings: Settings) -> Iterator[Finding]:
+    rules = load_rules(settings)
+    sources = build_sources(settings, rules)
+    yield Finding(
+        "mappings", True, f"{len(rules.mappings)} senders known, {len(rules.consent.notices)} consent wordings."
+    )
+    if not sources:
+        yield Finding(
+            "sources", False, "No source is configured.", "Add [sources.NAME] to connector.toml (docs/settings.md)."
+        )
+    for name in sources:
+        yield Finding("sources", True, f"{name}: paste {settings.public_url}/webhooks/{name} at the provider.")
+
+
+def _store(settings: Settings) -> Iterator[Finding]:
+    store = open_store(settings.database_url)
+    try:
+        problem = schema_problem(store)
+    finally:
+        store.close()
+    yield Finding("store", problem is None, problem or "reachable, and at this release's schema.")
+    if settings.database_url.startswith("sqlite") and settings.data_dir.is_dir():
+        free = shutil.disk_usage(settings.data_dir).free
+        yield Finding(
+            "store", free >= LEAST_FREE_BYTES, f"{free // 2**20:,} MiB free in the data folder.",
+            "" if free >= LEAST_FREE_BYTES else "Free space: at zero, senders get 503 and send again later.",
+        )  # fmt: skip
+
+
+def _crm(settings: Settings) -> Iterator[Finding]:
+    gateway = build_crm(settings)
+    if gateway is None:
+        yield Finding(
+            "crm",
+            False,
+            "CONNECTOR_CRM_URL is not set: writes wait in the outbox.",
+            "Give the org's My Domain address.",
+        )
+        return
+    for each in gateway.check():
+        yield Finding("crm", each.ok, f"{each.name}: {each.detail}", "" if each.ok else each.cure)
