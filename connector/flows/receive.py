@@ -7,7 +7,7 @@ a body is parsed only where the proof itself stands in it. The server and the Fl
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
 from urllib.parse import urlsplit
@@ -32,8 +32,10 @@ from connector.mapping import handshakes
 from connector.mapping.macs import Verified
 from connector.mapping.request import RawRequest
 from connector.mapping.signatures import verify
-from connector.store.accept import DepthCap, GroupCommit, NewDelivery
+from connector.store.accept import DepthCap, GroupCommit, NewDelivery, Outcome
 from connector.store.unit_of_work import Store
+
+__all__ = ["PATH", "Answer", "Authentic", "Outcome", "Receiver", "confirmation_code", "delivery_key"]
 
 log = structlog.get_logger()
 
@@ -60,20 +62,35 @@ class Answer:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Authentic:
+    """A delivery that is proven and not stored yet."""
+
+    source: Source
+    scheme: str
+    delivery: NewDelivery
+
+
 class Receiver:
     """Takes deliveries and challenges for the configured sources, from any number of threads."""
 
     def __init__(
-        self, store: Store, sources: Mapping[str, Source], clock: Clock, public_url: str, inbox_cap: int = 100_000
+        self,
+        store: Store,
+        sources: Mapping[str, Source],
+        clock: Clock,
+        public_url: str,
+        inbox_cap: int = 100_000,
+        *,
+        on_stored: Callable[[], None] | None = None,
     ) -> None:
         self._sources = sources
         self._clock = clock
         self._public_url = public_url.rstrip("/")
-        self._commit = GroupCommit(store)
-        self._depth = DepthCap(store, inbox_cap)
+        self._commit = GroupCommit(store, cap=DepthCap(inbox_cap), on_stored=on_stored)
 
     def close(self) -> None:
-        """Gives back the store's connections."""
+        """Finishes what is in flight and gives back the store's connections; nothing is taken afterwards."""
         self._commit.close()
 
     def _url(self, source_name: str, query: str) -> str:
@@ -106,16 +123,43 @@ class Receiver:
 
         ``query`` is as it came, undecoded; ``headers`` keep repeated lines.
         """
+        found = self.examine(source_name, method=method, query=query, headers=headers, body=body)
+        if isinstance(found, Answer):
+            return found
+        try:
+            return self.answer(found, self._commit.accept(found.delivery))
+        except StoreBusy as error:
+            return self.answer(found, error)
+
+    def examine(
+        self, source_name: str, *, method: str, query: str, headers: Iterable[tuple[str, str]], body: bytes
+    ) -> Answer | Authentic:
+        """The first half of ``receive``, without the store: an answer, or an authentic delivery still to be stored."""
         request = RawRequest(method, self._url(source_name, query), tuple(headers), body)
         try:
             source = self._source(source_name)
             if request.method == "GET":
                 return self._challenge(source, request)
-            return self._deliver(source, request)
+            return self._authentic(source, request)
         except SignatureInvalid as error:
             return _refusal(source_name, error, {"WWW-Authenticate": self._source(source_name).asks_for})
-        except (Refused, StoreBusy) as error:
+        except Refused as error:
             return _refusal(source_name, error)
+
+    def store(self, found: Authentic, done: Callable[[Outcome], None]) -> None:
+        """The second half: stores it and tells ``done``, in another thread, once it is on disk or could not be."""
+        self._commit.submit(found.delivery, done)
+
+    def answer(self, found: Authentic, outcome: Outcome) -> Answer:
+        """What the sender hears of the outcome."""
+        if isinstance(outcome, StoreBusy):
+            return _refusal(found.source.name, outcome)
+        end = "stored" if outcome else "duplicate"
+        if found.scheme == SIGNED_REQUEST:
+            code = confirmation_code(found.delivery.key)
+            status_url = f"{self._public_url}/privacy/deletions/{code}"
+            return _count(found.source.name, end, handshakes.deletion_answer(status_url, code))
+        return _count(found.source.name, end, found.source.received)
 
     def _source(self, name: str) -> Source:
         source = self._sources.get(name)
@@ -127,7 +171,7 @@ class Receiver:
         answer = handshakes.answer_handshake(source.mapping.handshake or "", request.query, source.expected)
         return _count(source.name, "challenge", answer)
 
-    def _deliver(self, source: Source, request: RawRequest) -> Answer:
+    def _authentic(self, source: Source, request: RawRequest) -> Answer | Authentic:
         _check_head(source, len(request.body), encoded=_is_encoded(request.values("content-encoding")))
         scheme = source.scheme_for(request)
         now = self._clock()
@@ -135,22 +179,15 @@ class Receiver:
         challenge = _posted_challenge(source, request)
         if challenge is not None:
             return _count(source.name, "challenge", challenge)
-        self._depth.check()
-        key = delivery_key(request.body, proof)
         delivery = NewDelivery(
             source=source.name,
-            key=key,
+            key=delivery_key(request.body, proof),
             received_at=to_millis(now),
             body=request.body,
             content_type=_plain(next(iter(request.values("content-type")), "")),
             headers=json.dumps(source.kept_headers(request)),
         )
-        end = "stored" if self._commit.accept(delivery) else "duplicate"
-        if scheme == SIGNED_REQUEST:
-            code = confirmation_code(key)
-            status_url = f"{self._public_url}/privacy/deletions/{code}"
-            return _count(source.name, end, handshakes.deletion_answer(status_url, code))
-        return _count(source.name, end, source.received)
+        return Authentic(source, scheme, delivery)
 
 
 def delivery_key(body: bytes, proof: Verified) -> str:

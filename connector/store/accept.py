@@ -2,13 +2,15 @@
 
 SQLite commits in groups: one commit to disk costs as much as a hundred rows, so the first request to wait for its turn
 takes along every row that came meanwhile, and all of them share its commit or its error. PostgreSQL commits each
-request by itself, where the server groups them. The statement goes by DB-API: it is the hottest of the product.
+request by itself, for its server groups them. The statement goes by DB-API: it is the hottest of the product.
 """
 
 from __future__ import annotations
 
 import sqlite3
+import sys
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from threading import Lock
 from time import monotonic
@@ -19,11 +21,12 @@ from psycopg_pool import ConnectionPool
 from sqlalchemy.exc import OperationalError
 
 from connector.errors import StoreBusy
-from connector.store.queues import run
 from connector.store.unit_of_work import Store, as_store_error
 
 POSTGRES_CONNECTIONS = 8
+FULL_RETRY_SECONDS = 30
 
+_DEPTH = "SELECT COUNT(*) FROM deliveries WHERE state = 'new'"
 _COLUMNS = "source, key, received_at, body, content_type, headers"
 _SQLITE = (
     f"INSERT INTO deliveries ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (source, key) DO NOTHING",
@@ -52,11 +55,47 @@ class NewDelivery:
         return (self.source, self.key, self.received_at, self.body, self.content_type, self.headers)
 
 
-class GroupCommit:
-    """Stores deliveries durably, from any number of threads."""
+Outcome = bool | StoreBusy
+"""True: stored; False: this source already sent the same; StoreBusy: nothing is promised."""
 
-    def __init__(self, store: Store) -> None:
-        self._way = _Grouped(store) if store.is_sqlite else _Pooled(store)
+
+class DepthCap:
+    """Says no while too many deliveries wait, so that a worker that stands still fills no disk."""
+
+    def __init__(self, cap: int, *, look_every_seconds: float = 1.0, clock: Callable[[], float] = monotonic) -> None:
+        self._cap = cap
+        self._every = look_every_seconds
+        self._clock = clock
+        self._mutex = Lock()
+        self._looked = float("-inf")
+        self._depth = 0
+
+    def check(self, count: Callable[[], int], coming: int = 1) -> None:
+        """Nothing while there is room for the coming ones; StoreBusy when not. Counts at most once a second."""
+        with self._mutex:
+            stale = self._clock() - self._looked >= self._every
+            if stale:
+                self._looked = self._clock()
+        if stale:
+            self._depth = count()
+        if self._depth >= self._cap:
+            raise StoreBusy(
+                f"The inbox is full ({self._cap} deliveries wait): see why the worker stands still.",
+                retry_after=FULL_RETRY_SECONDS,
+            )
+        with self._mutex:
+            self._depth += coming
+
+
+class GroupCommit:
+    """Stores deliveries durably, from any number of threads; ``on_stored`` is called after each commit that stored."""
+
+    def __init__(
+        self, store: Store, *, cap: DepthCap | None = None, on_stored: Callable[[], None] | None = None
+    ) -> None:
+        limit = cap or DepthCap(sys.maxsize)
+        tell = on_stored or (lambda: None)
+        self._way = _Grouped(store, limit, tell) if store.is_sqlite else _Pooled(store, limit, tell)
 
     def accept(self, delivery: NewDelivery) -> bool:
         """True when it was stored, False when this source already sent the same; both only once it is on disk.
@@ -65,75 +104,94 @@ class GroupCommit:
         """
         return self._way.accept(delivery)
 
+    def submit(self, delivery: NewDelivery, done: Callable[[Outcome], None]) -> None:
+        """Stores it without holding the caller's thread; ``done`` is told the outcome in another one."""
+        self._way.submit(delivery, done)
+
     def close(self) -> None:
-        """Gives back its connections; a later accept opens them again."""
+        """Finishes what was submitted and gives back the connections; nothing is accepted afterwards."""
         self._way.close()
 
 
 class _Waiting:
     """One request's row until its group is committed."""
 
-    __slots__ = ("delivery", "error", "gate", "stored")
+    __slots__ = ("delivery", "done", "outcome")
 
-    def __init__(self, delivery: NewDelivery) -> None:
+    def __init__(self, delivery: NewDelivery, done: Callable[[Outcome], None]) -> None:
         self.delivery = delivery
-        self.stored = False
-        self.error: StoreBusy | None = None
-        self.gate = Lock()
-        self.gate.acquire()
+        self.done = done
+        self.outcome: Outcome = StoreBusy()
 
 
 class _Grouped:
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, cap: DepthCap, on_stored: Callable[[], None]) -> None:
         self._store = store
+        self._cap = cap
+        self._on_stored = on_stored
         self._mutex = Lock()
         self._queue: list[_Waiting] = []
         self._connection: sqlite3.Connection | None = None
+        self._leader = ThreadPoolExecutor(1, thread_name_prefix="commit")
 
     def accept(self, delivery: NewDelivery) -> bool:
-        mine = _Waiting(delivery)
-        with self._mutex:
-            self._queue.append(mine)
-            leads = len(self._queue) == 1
-        if leads:
+        gate = Lock()
+        gate.acquire()
+        mine = _Waiting(delivery, lambda _: gate.release())
+        if self._enqueue(mine):
             self._lead()
-        mine.gate.acquire()
-        if mine.error is not None:
-            raise mine.error
-        return mine.stored
+        gate.acquire()
+        if isinstance(mine.outcome, StoreBusy):
+            raise mine.outcome
+        return mine.outcome
 
-    def _lead(self) -> None:
-        error: StoreBusy | None = StoreBusy()
-        group: list[_Waiting] = []
-        try:
-            with self._store.turn():
-                group = self._take()
-                self._commit(group)
-            error = None
-        except StoreBusy as fault:
-            error = fault
-        except sqlite3.Error as fault:
-            self._forget()
-            error = as_store_error(OperationalError(None, None, fault))
-        finally:
-            for each in group or self._take():
-                each.error = error
-                each.gate.release()
+    def submit(self, delivery: NewDelivery, done: Callable[[Outcome], None]) -> None:
+        if self._enqueue(_Waiting(delivery, done)):
+            self._leader.submit(self._lead)
+
+    def _enqueue(self, waiting: _Waiting) -> bool:
+        """Whether this one leads: it found nobody waiting."""
+        with self._mutex:
+            self._queue.append(waiting)
+            return len(self._queue) == 1
 
     def _take(self) -> list[_Waiting]:
         with self._mutex:
             group, self._queue = self._queue, []
         return group
 
+    def _lead(self) -> None:
+        group: list[_Waiting] = []
+        fault = StoreBusy()
+        done = False
+        try:
+            with self._store.turn():
+                group = self._take()
+                self._commit(group)
+            done = True
+        except StoreBusy as error:
+            fault = error
+        except sqlite3.Error as error:
+            self._forget()
+            fault = as_store_error(OperationalError(None, None, error))
+        finally:
+            for each in group or self._take():
+                if not done:
+                    each.outcome = fault
+                each.done(each.outcome)
+        if any(each.outcome is True for each in group):
+            self._on_stored()
+
     def _commit(self, group: Sequence[_Waiting]) -> None:
         if self._connection is None:
             self._connection = self._connect()
         cursor = self._connection.cursor()
+        self._cap.check(lambda: int(cursor.execute(_DEPTH).fetchone()[0]), len(group))
         cursor.execute("BEGIN IMMEDIATE")
         for each in group:
             cursor.execute(_SQLITE[0], each.delivery.row)
-            each.stored = cursor.rowcount == 1
-            if not each.stored:
+            each.outcome = cursor.rowcount == 1
+            if not each.outcome:
                 cursor.execute(_SQLITE[1], each.delivery.row[:2])
         cursor.execute("COMMIT")
 
@@ -154,26 +212,45 @@ class _Grouped:
             connection.close()
 
     def close(self) -> None:
+        self._leader.shutdown(wait=True)
         with self._store.turn():
             self._forget()
 
 
 class _Pooled:
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, cap: DepthCap, on_stored: Callable[[], None]) -> None:
         _, options = store.engine.dialect.create_connect_args(store.engine.url)
         self._options: dict[str, Any] = {**options, "autocommit": True}
+        self._cap = cap
+        self._on_stored = on_stored
         self._mutex = Lock()
         self._pool: ConnectionPool[psycopg.Connection[Any]] | None = None
+        self._threads = ThreadPoolExecutor(POSTGRES_CONNECTIONS, thread_name_prefix="commit")
 
     def accept(self, delivery: NewDelivery) -> bool:
         try:
             with self._opened().connection() as connection:
-                if connection.execute(_POSTGRES[0], delivery.row).rowcount == 1:
-                    return True
-                connection.execute(_POSTGRES[1], delivery.row[:2])
-                return False
+                self._cap.check(lambda: int(connection.execute(_DEPTH).fetchone()[0]))  # type: ignore[index]  # one row
+                stored = connection.execute(_POSTGRES[0], delivery.row).rowcount == 1
+                if not stored:
+                    connection.execute(_POSTGRES[1], delivery.row[:2])
         except psycopg.Error as error:
             raise as_store_error(OperationalError(None, None, error)) from error
+        if stored:
+            self._on_stored()
+        return stored
+
+    def submit(self, delivery: NewDelivery, done: Callable[[Outcome], None]) -> None:
+        self._threads.submit(self._accept_for, delivery, done)
+
+    def _accept_for(self, delivery: NewDelivery, done: Callable[[Outcome], None]) -> None:
+        outcome: Outcome = StoreBusy()
+        try:
+            outcome = self.accept(delivery)
+        except StoreBusy as error:
+            outcome = error
+        finally:
+            done(outcome)
 
     def _opened(self) -> ConnectionPool[psycopg.Connection[Any]]:
         with self._mutex:
@@ -184,37 +261,8 @@ class _Pooled:
             return self._pool
 
     def close(self) -> None:
+        self._threads.shutdown(wait=True)
         with self._mutex:
             pool, self._pool = self._pool, None
         if pool is not None:
             pool.close()
-
-
-class DepthCap:
-    """Says no while too many deliveries wait, so that a stuck worker fills no disk."""
-
-    def __init__(
-        self, store: Store, cap: int, *, look_every_seconds: float = 1.0, monotonic: Callable[[], float] = monotonic
-    ) -> None:
-        self._store = store
-        self._cap = cap
-        self._every = look_every_seconds
-        self._monotonic = monotonic
-        self._mutex = Lock()
-        self._looked = float("-inf")
-        self._depth = 0
-
-    def check(self) -> None:
-        """Nothing while there is room; StoreBusy when the inbox is full. Counts at most once a second."""
-        with self._mutex:
-            stale = self._monotonic() - self._looked >= self._every
-            if stale:
-                self._looked = self._monotonic()
-            self._depth += 1
-        if stale:
-            with self._store.read() as connection:
-                self._depth = int(run(connection, "SELECT COUNT(*) FROM deliveries WHERE state = 'new'").scalar_one())
-        if self._depth >= self._cap:
-            raise StoreBusy(
-                f"The inbox is full ({self._cap} deliveries wait): see why the worker stands still.", retry_after=30
-            )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from queue import Queue
 from threading import Barrier
 
 import pytest
@@ -237,22 +238,37 @@ def test_an_item_whose_body_is_gone_cannot_be_replayed(any_store: Store) -> None
 
 
 def test_a_full_inbox_says_so_and_takes_again_when_there_is_room(any_store: Store) -> None:
-    cap = DepthCap(any_store, 2, look_every_seconds=0)
-    cap.check()
-    deliver(any_store, new("1"), new("2"))
+    commit = GroupCommit(any_store, cap=DepthCap(2, look_every_seconds=0))
+    assert commit.accept(new("1"))
+    assert commit.accept(new("2"))
     with pytest.raises(StoreBusy, match="inbox is full") as caught:
-        cap.check()
+        commit.accept(new("3"))
     assert caught.value.retry_after
     settle(any_store, claim(any_store, limit=1))
-    cap.check()
+    assert commit.accept(new("4"))
+    settle(any_store, claim(any_store, limit=1))
+    commit.close()
     with any_store.read() as connection:
         assert inbox.depth(connection) == 1
         assert inbox.oldest_seconds(connection) > 0
 
 
-def test_between_two_looks_the_cap_counts_what_it_let_through(store: Store) -> None:
-    cap = DepthCap(store, 3, monotonic=lambda: 0.0)
+def test_between_two_looks_the_cap_counts_what_it_let_through() -> None:
+    cap = DepthCap(3, clock=lambda: 0.0)
     for _ in range(3):
-        cap.check()
+        cap.check(lambda: 0)
     with pytest.raises(StoreBusy):
-        cap.check()
+        cap.check(lambda: 0)
+
+
+def test_a_submitted_delivery_is_told_when_it_is_on_disk_and_the_worker_hears_of_new_ones(any_store: Store) -> None:
+    heard: list[str] = []
+    commit = GroupCommit(any_store, on_stored=lambda: heard.append("new"))
+    told: Queue[bool | StoreBusy] = Queue()
+    commit.submit(new("k"), told.put)
+    assert told.get(timeout=20) is True
+    commit.submit(new("k"), told.put)
+    assert told.get(timeout=20) is False
+    commit.close()
+    assert heard == ["new"]
+    assert states(any_store) == ["new"]
