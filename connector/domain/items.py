@@ -24,7 +24,12 @@ KIND_ORDER: tuple[Kind, ...] = (
 STATUS_ORDER = ("sent", "delivered", "read", "failed")
 """How far the brand's words got; the furthest stands, and a failure is the last word."""
 
-UNDOING = frozenset({"remove", "unreact", "unlike", "delete", "undo"})
+STATUS_WORDS = {
+    "delivery": "delivered", "seen": "read", "undelivered": "failed", "bounce": "failed", "canceled": "failed",
+    "rejected": "failed",
+}  # fmt: skip
+
+UNDOING = frozenset({"remove", "removed", "unreact", "unlike", "delete", "undo"})
 """Values of ``extra.action`` that take a reaction back."""
 
 TARGETING = CONTENT | frozenset(EDITS) | DELETES | {Kind.REACTION, Kind.STATUS}
@@ -149,8 +154,6 @@ def _appear(item: Item, event: Event, at: int | None, source: str) -> None:
     if isinstance(seconds, int) and 0 <= seconds < 2**31:
         item.duration_seconds = max(seconds, item.duration_seconds or 0)
     if item.state == "live":
-        item.author_name = item.author_name or event.author.display_name or event.author.handle
-        item.permalink = item.permalink or event.permalink
         _tell(item, event, at)
         _carry(item, event, at)
 
@@ -173,10 +176,14 @@ def _tell(item: Item, event: Event, at: int | None) -> None:
 
 
 def _carry(item: Item, event: Event, at: int | None) -> None:
+    """What came along with the item: the newest telling of it stands as a whole."""
     carried = json.dumps(dict(event.extra), ensure_ascii=False, sort_keys=True) if event.extra else "{}"
-    version = f"{_number(event, at)}/{content_hash(carried)}"
+    name = event.author.display_name or event.author.handle
+    version = f"{_number(event, at)}/{content_hash(carried, name, event.permalink)}"
     if version > item.extra_version:
         item.extra = carried
+        item.author_name = name
+        item.permalink = event.permalink
         item.extra_version = version
 
 
@@ -190,7 +197,8 @@ def _delete(item: Item, at: int) -> None:
 
 
 def _status(item: Item, event: Event) -> None:
-    told = event.extra.get("status")
+    told = str(event.extra.get("status"))
+    told = STATUS_WORDS.get(told, told)
     if told in STATUS_ORDER and (
         item.delivery_status is None or STATUS_ORDER.index(told) > STATUS_ORDER.index(item.delivery_status)
     ):
@@ -206,7 +214,7 @@ def attachments_json(event: Event) -> str:
 
 def reference_of(event: Event) -> str | None:
     """The call SID or Message-ID by which the same call or mail is known to other senders; None where there is none."""
-    told = event.extra.get("reference") or event.extra.get("message_id")
+    told = event.extra.get("message_id")
     if isinstance(told, str) and told:
         return told.strip().strip("<>") or None
     if event.kind is Kind.CALL:

@@ -9,8 +9,6 @@ from connector.domain.events import Author
 from connector.domain.profiles import handle_key
 
 ATTRIBUTES = ("handle", "display_name", "location", "bio", "followers", "verified", "profile_url")
-BINDING_MS = 90 * 86_400_000
-"""A handle known only from a consent record waits this long for its account to appear."""
 
 
 @dataclass(slots=True)
@@ -78,14 +76,3 @@ def describe(profile: Profile, author: Author, at: int) -> bool:
     if profile.handle is not None:
         profile.handle_key = handle_key(profile.network, profile.handle)
     return changed
-
-
-def may_bind(consented_at: int | None, account_created_at: int | None, at: int) -> bool:
-    """Whether a handle from a consent record may be taken for this account, first seen with it at this time.
-
-    Not when the account is younger than the consent (somebody else may have taken the handle) or came too late.
-    """
-    if consented_at is None:
-        return True
-    younger = account_created_at is not None and account_created_at > consented_at
-    return not younger and at - consented_at <= BINDING_MS

@@ -13,7 +13,7 @@ from connector.domain.channels import CONTENT, Channel, Kind, Visibility
 from connector.domain.items import Item, absorb, fill_in, placeholder, reference_of
 from connector.flows.board import Arrival, Board, Desk, Signal
 from connector.flows.profiles import find_customers, profile_of
-from connector.flows.threading import find_cases
+from connector.flows.threading import find_cases, note_at_source
 from connector.store.cases import (
     CASES,
     CaseEvent,
@@ -44,7 +44,6 @@ class Outcome:
     applied: int
     duplicates: int
     signals: tuple[Signal, ...] = ()
-    to_review: tuple[str, ...] = ()
 
 
 def apply_events(uow: UnitOfWork, desk: Desk, arrivals: Sequence[Arrival]) -> Outcome:
@@ -59,9 +58,9 @@ def apply_events(uow: UnitOfWork, desk: Desk, arrivals: Sequence[Arrival]) -> Ou
     find_customers(board, fresh)
     _take_in_items(board, [each for each in fresh if each.target])
     find_cases(board)
+    note_at_source(board, fresh)
     _write(board)
-    signals = tuple(board.signals)
-    return Outcome(len(fresh), len(arrivals) - len(fresh), signals, tuple(sorted(board.to_review)))
+    return Outcome(len(fresh), len(arrivals) - len(fresh), tuple(board.signals))
 
 
 def _take_in_items(board: Board, arrivals: Sequence[Arrival]) -> None:

@@ -145,7 +145,6 @@ class Board:
     touched_cases: set[str] = field(default_factory=set)
     case_events: list[CaseEvent] = field(default_factory=list)
     signals: list[Signal] = field(default_factory=list)
-    to_review: set[str] = field(default_factory=set)
 
     def load_items(self, ids: Iterable[str]) -> None:
         """Reads the items of these ids that are not here yet."""

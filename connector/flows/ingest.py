@@ -213,5 +213,5 @@ def _in_parts(
 def _apply(uow: UnitOfWork, ctx: Context, desk: Desk, arrivals: Sequence[Arrival]) -> Outcome:
     with refusing(), uow.savepoint():
         outcome = apply_events(uow, desk, arrivals)
-        heed_signals(uow, ctx, outcome.signals, outcome.to_review)
+        heed_signals(uow, ctx, outcome.signals)
     return outcome

@@ -6,12 +6,17 @@ from collections.abc import Sequence
 
 from connector.domain.channels import CONTENT, Direction, Kind
 from connector.domain.profiles import handle_key
-from connector.domain.sightings import Profile, describe, first_sight, may_bind, seen
+from connector.domain.sightings import Profile, describe, first_sight, seen
 from connector.flows.board import Arrival, Board, ProfileKey, Signal
-from connector.store.profiles import HandleSeen, consented_at, load_profiles, load_unbound
+from connector.store.profiles import HandleSeen, load_profiles, load_unbound
 
 DESCRIBING = frozenset({Kind.CONTACT_PROFILE, Kind.PROFILE_CHANGE, Kind.ACCOUNT_LINK})
 """Kinds that tell about an account without anything being said."""
+
+MEETING = CONTENT | DESCRIBING
+"""Kinds by which the brand gets to know an account."""
+
+ABOUT_CASES = frozenset({Kind.CASE_UPDATE, Kind.CASE_PENDING, Kind.CASE_RESOLVED})
 
 SIGNALLING = frozenset(
     {Kind.ACCOUNT_UNLINK, Kind.ACCESS_REVOKED, Kind.DATA_DELETION, Kind.MARKETING_PREFERENCE, Kind.UNFOLLOW}
@@ -24,16 +29,17 @@ def find_customers(board: Board, arrivals: Sequence[Arrival]) -> None:
 
     A like, a delivery report or an edit makes nobody known: data is kept of people who wrote to the brand.
     """
-    concerned = [each for each in arrivals if each.event.kind in CONTENT | DESCRIBING | SIGNALLING and _names(each)]
+    concerned = [each for each in arrivals if each.event.kind in MEETING | SIGNALLING | ABOUT_CASES]
     board.profiles.update(load_profiles(board.uow, {key for each in concerned if (key := each.customer)}))
-    unbound = _load_unbound(board, concerned)
-    consents = consented_at(board.uow, {profile.id for profile in unbound.values()})
+    _load_nameless(board, concerned)
     for each in concerned:
+        key = _key(each)
+        if key is None:
+            continue
         if each.event.kind in SIGNALLING:
-            _signal(board, each)
-        elif not _is_brand(each):
-            profile = _profile(board, each, unbound, consents)
-            _take_in(board, profile, each)
+            _signal(board, each, key)
+        elif each.event.kind in MEETING and not _is_brand(each):
+            _take_in(board, _profile(board, each, key), each)
 
 
 def profile_of(board: Board, arrival: Arrival) -> str | None:
@@ -41,10 +47,6 @@ def profile_of(board: Board, arrival: Arrival) -> str | None:
     key = _key(arrival)
     found = board.profiles.get(key) if key else None
     return found.id if found else None
-
-
-def _names(arrival: Arrival) -> bool:
-    return _key(arrival) is not None
 
 
 def _key(arrival: Arrival) -> ProfileKey | None:
@@ -61,63 +63,24 @@ def _is_brand(arrival: Arrival) -> bool:
     return event.kind in DESCRIBING and event.customer_id == event.account_id
 
 
-def _own_handle(arrival: Arrival) -> str | None:
-    """The handle the event gives for the customer; the author's is the brand's where the brand wrote."""
-    event = arrival.event
-    if event.direction is not Direction.INBOUND or not event.author.handle:
-        return None
-    if event.author.external_id not in (None, event.customer_id):
-        return None
-    return handle_key(event.network, event.author.handle)
+def _load_nameless(board: Board, arrivals: Sequence[Arrival]) -> None:
+    """Reads the profiles of those who have a handle and no id: on a network without ids, or from a consent record."""
+    wanted = {(key[0], key[1], key[2][1:]) for each in arrivals if each.customer is None and (key := _key(each))}
+    if wanted:
+        found = load_unbound(board.uow, wanted)
+        board.profiles.update(
+            {(network, scope, f"@{handle}"): each for (network, scope, handle), each in found.items()}
+        )
 
 
-def _load_unbound(board: Board, arrivals: Sequence[Arrival]) -> dict[ProfileKey, Profile]:
-    wanted = set()
-    for each in arrivals:
-        handle = _own_handle(each)
-        if handle is not None:
-            wanted |= {(each.event.network, each.event.scope, handle), (each.event.network, "", handle)}
-    return load_unbound(board.uow, wanted) if wanted else {}
-
-
-def _profile(board: Board, arrival: Arrival, unbound: dict[ProfileKey, Profile], consents: dict[str, int]) -> Profile:
-    key = _key(arrival)
-    if key is None:
-        raise LookupError("only events that name a customer come here")
+def _profile(board: Board, arrival: Arrival, key: ProfileKey) -> Profile:
     known = board.profiles.get(key)
-    waiting = _waiting(arrival, unbound)
-    if known is None and key[2].startswith("@") and waiting is not None:
-        known = waiting
-    elif waiting is not None and waiting is not known:
-        known = _bind(board, arrival, known, waiting, consents)
     if known is None:
         external_id = None if arrival.customer is None else key[2]
         known = first_sight(board.desk.profile_id(key), key[0], key[1], external_id, arrival.moment)
+        board.profiles[key] = known
         board.new_profiles.add(known.id)
-    board.profiles[key] = known
     return known
-
-
-def _waiting(arrival: Arrival, unbound: dict[ProfileKey, Profile]) -> Profile | None:
-    handle = _own_handle(arrival)
-    if handle is None:
-        return None
-    network, scope = arrival.event.network, arrival.event.scope
-    return unbound.get((network, scope, handle)) or unbound.get((network, "", handle))
-
-
-def _bind(
-    board: Board, arrival: Arrival, known: Profile | None, waiting: Profile, consents: dict[str, int]
-) -> Profile | None:
-    """The profile from a consent record becomes this account, when nothing speaks against it; else a person looks."""
-    if waiting.external_id is not None:
-        return known
-    if known is not None or not may_bind(consents.get(waiting.id), waiting.account_created_at, arrival.moment):
-        board.to_review.add(waiting.id)
-        return known
-    waiting.external_id = arrival.event.customer_id
-    waiting.scope = arrival.event.scope
-    return waiting
 
 
 def _take_in(board: Board, profile: Profile, arrival: Arrival) -> None:
@@ -143,8 +106,8 @@ def _remember_handle(board: Board, profile: Profile, handle: str, at: int) -> No
     board.handles[key] = HandleSeen(*key, newest, min(before.first_seen_at, at), max(before.last_seen_at, at))
 
 
-def _signal(board: Board, arrival: Arrival) -> None:
-    profile = board.profiles.get(_key(arrival) or ("", "", ""))
+def _signal(board: Board, arrival: Arrival, key: ProfileKey) -> None:
+    profile = board.profiles.get(key)
     if profile is not None:
         told = arrival.event.extra.get("value")
         value = told if isinstance(told, str) else None

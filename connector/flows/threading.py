@@ -5,13 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from connector.domain.cases import Conversation, Placement, place, place_answer
-from connector.domain.channels import Direction
+from connector.domain.channels import Direction, Kind
 from connector.domain.items import Item
-from connector.flows.board import Board
+from connector.flows.board import Arrival, Board
+from connector.flows.profiles import profile_of
 from connector.store.cases import CaseEvent, CaseRow, move_case_event, threads_begun_by
 from connector.store.interactions import loose_items
 
 Thread = tuple[str, str, str]
+
+AT_SOURCE = {
+    Kind.CASE_RESOLVED: "resolved_at_source",
+    Kind.CASE_PENDING: "pending_at_source",
+    Kind.CASE_UPDATE: "updated_at_source",
+}
+"""What another desk did with its own ticket; it goes into the case's history and closes nothing: the CRM does that."""
 
 
 def find_cases(board: Board) -> None:
@@ -30,6 +38,31 @@ def find_cases(board: Board) -> None:
     board.load_conversations(_conversation(item) for item in loose if item.profile_id is not None)
     for item in loose:
         _place_loose(board, item)
+
+
+def note_at_source(board: Board, arrivals: Sequence[Arrival]) -> None:
+    """Adds to the history of the cases what their senders' own desks did; without a case there is nothing to note."""
+    told = [each for each in arrivals if each.event.kind in AT_SOURCE and each.event.thread_id]
+    unnamed = {_source_thread(each) for each in told if each.customer is None}
+    beginners = threads_begun_by(board.uow, unnamed)
+    named = {each.key: _source_conversation(board, each) for each in told if each.customer is not None}
+    board.load_conversations(each for each in named.values() if each is not None)
+    for each in told:
+        conversation = named.get(each.key)
+        cases = board.conversations[conversation] if conversation is not None else []
+        case = cases[-1] if cases else beginners.get(_source_thread(each))
+        if case is not None:
+            kind = AT_SOURCE[each.event.kind]
+            board.case_events.append(CaseEvent(case.id, kind, each.moment, board.desk.now, each.source))
+
+
+def _source_thread(arrival: Arrival) -> Thread:
+    return (arrival.event.network, arrival.event.scope, arrival.event.thread_id or "")
+
+
+def _source_conversation(board: Board, arrival: Arrival) -> Conversation | None:
+    profile_id = profile_of(board, arrival)
+    return Conversation(*_source_thread(arrival), profile_id) if profile_id else None
 
 
 def _order(item: Item) -> tuple[int, str]:

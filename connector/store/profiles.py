@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import and_, case, func, select
+from sqlalchemy import and_, case, select
 
 from connector.domain.sightings import Profile
 from connector.store.queues import insert
 from connector.store.rows import RowMap, paged
-from connector.store.tables import links, outbox, profile_handles, social_profiles
+from connector.store.tables import outbox, profile_handles, social_profiles
 from connector.store.unit_of_work import UnitOfWork
 
 PROFILES = RowMap(social_profiles, Profile)
@@ -57,16 +57,6 @@ def _by_place(wanted: Collection[tuple[str, str, str]]) -> dict[Place, list[str]
     for network, scope, name in sorted(wanted):
         grouped.setdefault((network, scope), []).append(name)
     return grouped
-
-
-def consented_at(uow: UnitOfWork, profile_ids: Collection[str]) -> dict[str, int]:
-    """When the first live link of each of these profiles was agreed to; none for a profile without one."""
-    statement = (
-        select(links.c.profile_id, func.min(func.coalesce(links.c.answered_at, links.c.asked_at)))
-        .where(links.c.profile_id.in_(sorted(profile_ids)), links.c.state.in_(("asked", "active")))
-        .group_by(links.c.profile_id)
-    )
-    return {row[0]: row[1] for row in uow.connection.execute(statement)} if profile_ids else {}
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,12 +44,20 @@ def shelve(
 
 
 def items(
-    connection: Connection, *, state: str = "open", source: str | None = None, after: int = 0, limit: int = 100
+    connection: Connection,
+    *,
+    state: str = "open",
+    source: str | None = None,
+    reason: str | None = None,
+    after: int = 0,
+    limit: int = 100,
 ) -> list[dict[str, Any]]:
     """A page of shelf items, those with an id above ``after``."""
     statement = select(shelf).where(shelf.c.state == state, shelf.c.id > after).order_by(shelf.c.id).limit(limit)
     if source is not None:
         statement = statement.where(shelf.c.source == source)
+    if reason is not None:
+        statement = statement.where(shelf.c.reason == reason)
     return [dict(row) for row in connection.execute(statement).mappings()]
 
 
