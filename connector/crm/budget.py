@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from datetime import datetime, timedelta
+from email.utils import parsedate_to_datetime
 from threading import Lock
 
 from connector.crm.port import Budget, Calls
-from connector.domain.clock import Clock
+from connector.domain.clock import Clock, system_clock
 
 # The header may also hold "per-app-api-usage=17/250(appName=…)", before or after: only the org's own figure counts.
 _USAGE = re.compile(r"(?<![\w-])api-usage=(\d+)/(\d+)")
@@ -23,6 +25,7 @@ class Meter:
         self._kinds: Counter[str] = Counter()
         self._paths: Counter[str] = Counter()
         self._budget: Budget | None = None
+        self._ahead = timedelta()
 
     def count_login(self) -> None:
         """One request to the token endpoint; the org does not count these as API calls."""
@@ -41,6 +44,19 @@ class Meter:
         if found:
             with self._lock:
                 self._budget = Budget(int(found[1]), int(found[2]), self._clock())
+
+    def read_date(self, header: str | None) -> None:
+        """Takes the org's clock from a Date header."""
+        try:
+            told = parsedate_to_datetime(header) if header else None
+        except ValueError:
+            return
+        if told is not None and told.tzinfo is not None:
+            self._ahead = told - system_clock()
+
+    def now(self) -> datetime:
+        """The time by the org's clock; this machine's before the first answer."""
+        return system_clock() + self._ahead
 
     def budget(self) -> Budget | None:
         """The org's figures as last told; None before the first answer."""

@@ -103,6 +103,10 @@ class CRM(Protocol):
         """The object's fields by API name as the org describes them; None where the org has no such object."""
         ...
 
+    def now(self) -> datetime:
+        """The time by the CRM's clock: how far a reading reached goes by it, whatever this host's clock says."""
+        ...
+
     def budget(self) -> Budget | None:
         """API calls used and allowed, as last told."""
         ...

@@ -16,10 +16,10 @@ import requests
 from simple_salesforce.api import Salesforce
 from simple_salesforce.format import format_soql
 
+from connector.crm.batches import BATCH, send_rows
 from connector.crm.budget import Meter
 from connector.crm.checks import check_org
 from connector.crm.classify import WireFault, as_error, row_result
-from connector.crm.batches import BATCH, send_rows
 from connector.crm.deploy import deploy
 from connector.crm.port import Budget, Calls, CrmCheck, Deleted, Record, RowResult
 from connector.crm.tokens import Token, TokenProvider
@@ -149,6 +149,10 @@ class SalesforceGateway:
                 return None
             raise as_error(fault, f"describing {obj}") from fault
         return {each["name"]: each for each in answer["fields"]}
+
+    def now(self) -> datetime:
+        """The time by the org's clock, as its last answer told."""
+        return self._meter.now()
 
     def budget(self) -> Budget | None:
         """API calls used and allowed in the org, as its last answer told; None before the first."""

@@ -70,6 +70,7 @@ class CrmSession(requests.Session):
         except requests.RequestException as error:
             raise CrmUnavailable(f"The CRM at {urlsplit(url).hostname} did not answer ({_why(error)}).") from error
         self._meter.read_header(answer.headers.get("Sforce-Limit-Info"))
+        self._meter.read_date(answer.headers.get("Date"))
         if answer.status_code >= 300:
             raise read_fault(answer.status_code, _json(answer), answer.headers.get("Retry-After"))
         return answer

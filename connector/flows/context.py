@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from connector.crm.port import CRM
     from connector.flows.sources import Source
     from connector.mapping.channels import ChannelRegister
+    from connector.mapping.crm import CrmMapping
     from connector.mapping.purposes import ConsentRegistry
 
 
@@ -22,7 +23,8 @@ class Context:
     """The store, the clock, the mappings and the CRM of this process.
 
     ``namespace`` is the installation's UUID, from which ids and external keys are derived; ``secret_key`` wraps the
-    keys of the evidence vault; ``crm`` is None where no CRM is configured (writes then wait in the outbox).
+    keys of the evidence vault; ``crm`` is None where no CRM is configured (writes then wait in the outbox), and
+    ``crm_mapping`` says which value goes into which of its fields.
     """
 
     store: Store
@@ -37,3 +39,4 @@ class Context:
     crm_share: float = 0.2
     inbox_cap: int = 100_000
     company: str = ""
+    crm_mapping: CrmMapping | None = None

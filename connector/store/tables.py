@@ -488,7 +488,7 @@ outbox = Table(
     Column("crm_id", Key),
     Column("sent_digest", Key),  # of the record last accepted: an equal one is not sent again
     Column("sent_contact_id", Key),  # the contact we last wrote: only our own value is ever taken back
-    Column("sent_reopens", Integer, nullable=False, server_default="0"),  # reopenings told: each is one act, sent once
+    Column("told_reopens", Integer),  # reopenings told, each one act; null until the creation was first tried
     Column("settled_at", Millis),
     UniqueConstraint("external_key", "object"),  # this order: a parent is looked up by its key alone
     _one_of("state", "pending", "sent", "dead", "dropped"),

@@ -204,7 +204,7 @@ def upgrade() -> None:
         sa.Column("crm_id", KEY, nullable=True),
         sa.Column("sent_digest", KEY, nullable=True),
         sa.Column("sent_contact_id", KEY, nullable=True),
-        sa.Column("sent_reopens", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("told_reopens", sa.Integer(), nullable=True),
         sa.Column("settled_at", sa.BigInteger(), nullable=True),
         sa.CheckConstraint("state IN ('pending', 'sent', 'dead', 'dropped')", name=op.f("ck_outbox_state_known")),
         sa.CheckConstraint("sent_ver <= ver", name=op.f("ck_outbox_never_ahead")),

@@ -1,0 +1,59 @@
+"""After the CRM said that a record names something it no longer has: finds out what became of it, and mends the store.
+
+The record itself goes again a little later and is built anew, so it then names what is there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from connector.crm.port import CRM
+from connector.errors import ConnectorError
+from connector.flows.answers import Sent
+from connector.flows.context import Context
+from connector.flows.sync.contacts import look_up_contacts
+from connector.mapping.crm import CrmMapping
+from connector.store.crm_records import case_rows, forget_sent, interaction_rows, mark_cases_deleted
+from connector.store.outbox import Claimed, queue_many
+
+
+def mend_references(ctx: Context, crm: CRM, mapping: CrmMapping, sent: Sent, rows: Sequence[Claimed]) -> None:
+    """Looks up the parents and contacts that these rows name; what cannot be read now is looked up the next time."""
+    try:
+        _mend_parents(ctx, crm, mapping, sent, rows)
+        contacts = {sent.wanted[row.external_key].contact for row in rows}
+        look_up_contacts(ctx, crm, [each for each in contacts if each])
+    except ConnectorError:
+        # The rows stay in their back-off; the next refusal of the CRM brings them here again.
+        return
+
+
+def _mend_parents(ctx: Context, crm: CRM, mapping: CrmMapping, sent: Sent, rows: Sequence[Claimed]) -> None:
+    profiles, cases = _parents(ctx, sent, rows)
+    profile, case = mapping.objects["profile"], mapping.objects["case"]
+    lost_profiles = profiles - crm.keyed(profile.name, profile.key, sorted(profiles)).keys() if profiles else set()
+    lost_cases = cases - crm.keyed(case.name, case.key, sorted(cases)).keys() if cases else set()
+    if not lost_profiles and not lost_cases:
+        return
+    with ctx.store.begin() as uow:
+        # A profile is ours alone: it is made anew. A case that a person deleted stays deleted.
+        forget_sent(uow, profile.name, lost_profiles)
+        queue_many(uow, profile.name, [(key, None) for key in sorted(lost_profiles)])
+        mark_cases_deleted(uow, lost_cases)
+
+
+def _parents(ctx: Context, sent: Sent, rows: Sequence[Claimed]) -> tuple[set[str], set[str]]:
+    keys = [row.external_key for row in rows]
+    with ctx.store.read() as connection:
+        if sent.obj.kind == "case":
+            found = [each.row for each in case_rows(connection, keys).values()]
+            return _named(found, "profile_id"), _named(found, "parent_id")
+        if sent.obj.kind == "interaction":
+            said = list(interaction_rows(connection, keys).values())
+            ours = [row for row in said if row.case_origin == "connector"]
+            return _named(said, "profile_id"), _named(ours, "case_id")
+    return set(), set()
+
+
+def _named(rows: Sequence[object], column: str) -> set[str]:
+    return {str(value) for row in rows if (value := getattr(row, column)) is not None}

@@ -1,0 +1,154 @@
+"""Contacts and users read from the CRM; merges and deletions made there are followed in the same transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+from connector.crm.port import CRM, Record
+from connector.domain.events import format_time, to_millis
+from connector.flows.consent.holding import contact_back_in, contact_gone_in
+from connector.flows.consent.merging import follow_merge_in
+from connector.flows.context import Context
+from connector.flows.sync.pull import BATCH, Progress, batches, parse_millis, parse_time, pull
+from connector.store.contacts import ContactRow, UserRow, living_contact_ids, load_contacts, put_contacts, put_users
+from connector.store.crm_born import move_contact
+from connector.store.crm_records import surviving_contacts
+from connector.store.crm_state import read_state, write_state
+from connector.store.unit_of_work import UnitOfWork
+
+FIELDS = (
+    "Id", "FirstName", "LastName", "Email", "Phone", "MobilePhone", "MailingCity", "MailingState", "MailingCountry",
+    "Account.Name", "IsDeleted", "MasterRecordId", "SystemModstamp",
+)  # fmt: skip
+USER_FIELDS = ("Id", "Name", "IsActive", "UserType", "SystemModstamp")
+PORTAL = frozenset(
+    {"CSPLitePortal", "CspLitePortal", "CustomerSuccess", "PowerCustomerSuccess", "PowerPartner", "Guest"}
+)
+"""User types that are customers or partners, not people of the brand."""
+
+DELETED = "deletions:Contact"
+DELETED_EVERY = timedelta(minutes=15)
+DELETED_REACH = timedelta(days=14)
+"""The org keeps its list of deleted records for 15 days; after a longer pause only a full reading knows."""
+
+
+def sync_contacts(ctx: Context, crm: CRM, *, full: bool = False, on_progress: Progress | None = None) -> int:
+    """How many contacts were new or changed; what was deleted or merged in the CRM is followed."""
+    seen: set[str] = set()
+
+    def handle(uow: UnitOfWork, batch: Sequence[Record]) -> int:
+        if full:
+            seen.update(str(record["Id"]) for record in batch)
+        return take_contacts(ctx, uow, batch)
+
+    if full:
+        with ctx.store.read() as connection:
+            before = living_contact_ids(connection)
+    changed = pull(ctx, crm, "Contact", FIELDS, handle, full=full, on_progress=on_progress)
+    if full:
+        return changed + _gone(ctx, sorted(before - seen))
+    return changed + _follow_deletions(ctx, crm)
+
+
+def take_contacts(ctx: Context, uow: UnitOfWork, records: Sequence[Record]) -> int:
+    """How many of these contacts were new or changed, now stored; links follow the merged and rest for the deleted."""
+    now = to_millis(ctx.clock())
+    return _put(ctx, uow, [_row(record, now) for record in records])
+
+
+def _put(ctx: Context, uow: UnitOfWork, rows: Sequence[ContactRow]) -> int:
+    changed = put_contacts(uow, rows)
+    gone = [after for before, after in changed if after.is_deleted and not (before and _same_end(before, after))]
+    survivors = surviving_contacts(uow.connection, [row.crm_id for row in gone])
+    for row in gone:
+        survivor = survivors[row.crm_id]
+        if survivor:
+            follow_merge_in(uow, ctx, row.crm_id, survivor)
+        else:
+            contact_gone_in(uow, ctx, row.crm_id)
+        move_contact(uow, row.crm_id, survivor)
+    for before, after in changed:
+        if before and before.is_deleted and not after.is_deleted:
+            contact_back_in(uow, ctx, after.crm_id)
+            move_contact(uow, after.crm_id, after.crm_id)
+    return len(changed)
+
+
+def _same_end(before: ContactRow, after: ContactRow) -> bool:
+    return before.is_deleted and before.master_id == after.master_id
+
+
+def look_up_contacts(ctx: Context, crm: CRM, ids: Sequence[str]) -> int:
+    """How many of these contacts had changed, now that the CRM was asked for them by id."""
+    changed = 0
+    for batch in batches(sorted(set(ids)), 100):
+        listed = ", ".join(f"'{each}'" for each in batch if each.isalnum())
+        records = list(crm.changed("Contact", FIELDS, None, where=f"Id IN ({listed})"))
+        missing = sorted(set(batch) - {str(record["Id"]) for record in records})
+        with ctx.store.begin() as uow:
+            changed += take_contacts(ctx, uow, records)
+        changed += _gone(ctx, missing)
+    return changed
+
+
+def _follow_deletions(ctx: Context, crm: CRM) -> int:
+    """Follows deletions that no query shows any more, since the recycle bin was emptied."""
+    with ctx.store.read() as connection:
+        since = parse_time(read_state(connection, DELETED).get("until"))
+    until = crm.now()
+    if since is not None and until - since < DELETED_EVERY:
+        return 0
+    changed = 0
+    covered = until
+    if since is not None:
+        deleted = crm.deleted("Contact", max(since, until - DELETED_REACH), until)
+        changed, covered = _gone(ctx, deleted.ids), deleted.covered_until
+    with ctx.store.begin() as uow:
+        write_state(uow, DELETED, {"until": format_time(covered)})
+    return changed
+
+
+def _gone(ctx: Context, ids: Sequence[str]) -> int:
+    changed = 0
+    for batch in batches(ids, BATCH):
+        with ctx.store.begin() as uow:
+            known = load_contacts(uow.connection, batch).values()
+            changed += _put(ctx, uow, [replace(row, is_deleted=True) for row in known if not row.is_deleted])
+    return changed
+
+
+def _row(record: Record, now: int) -> ContactRow:
+    account: Any = record.get("Account") or {}
+    return ContactRow(
+        crm_id=record["Id"],
+        first_name=record.get("FirstName"),
+        last_name=record.get("LastName"),
+        email=record.get("Email"),
+        phone=record.get("Phone"),
+        mobile=record.get("MobilePhone"),
+        city=record.get("MailingCity"),
+        state=record.get("MailingState"),
+        country=record.get("MailingCountry"),
+        account_name=account.get("Name"),
+        is_deleted=bool(record.get("IsDeleted")),
+        master_id=record.get("MasterRecordId"),
+        modified_at=parse_millis(record["SystemModstamp"]) or 0,
+        synced_at=now,
+    )
+
+
+def sync_users(ctx: Context, crm: CRM, *, full: bool = False, on_progress: Progress | None = None) -> int:
+    """How many people who work in the CRM were new or changed; customers with a portal login are not among them."""
+
+    def handle(uow: UnitOfWork, batch: Sequence[Record]) -> int:
+        rows = [
+            UserRow(record["Id"], record.get("Name") or "", bool(record.get("IsActive")))
+            for record in batch
+            if record.get("UserType") not in PORTAL
+        ]
+        return put_users(uow, rows)
+
+    return pull(ctx, crm, "User", USER_FIELDS, handle, full=full, on_progress=on_progress)

@@ -1,0 +1,177 @@
+"""Sends what changed to the CRM: claim, commit, call outside any transaction, settle each record under its fence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+import structlog
+
+from connector.crm.port import CRM, Record
+from connector.domain.events import from_millis
+from connector.domain.pacing import MOST_ROWS
+from connector.errors import ConnectorError, Misconfigured
+from connector.flows.answers import Sent, settle_sent
+from connector.flows.context import Context
+from connector.flows.pace import hold_pace, keep_pace, look_at_pace
+from connector.flows.projection import Ownership, Wanted, project
+from connector.flows.references import mend_references
+from connector.mapping.crm import CrmMapping, ObjectMapping
+from connector.store.crm_records import note_reopens, ready
+from connector.store.outbox import Claimed, claim
+from connector.store.unit_of_work import UnitOfWork
+
+log = structlog.get_logger(__name__)
+
+LEASE_SECONDS = 180
+"""Longer than a call may take; a worker that outlives it changes nothing when it settles."""
+
+
+@dataclass(frozen=True, slots=True)
+class DrainReport:
+    """What one drain did; ``wait_until`` tells when the next makes sense, None for at once, or for when work comes."""
+
+    sent: int = 0
+    unchanged: int = 0
+    retried: int = 0
+    dead: int = 0
+    calls: int = 0
+    wait_until: datetime | None = None
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing was claimed."""
+        return not (self.sent or self.unchanged or self.retried or self.dead)
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Claimed rows of one object, the records wanted for them, and those rows that need a call."""
+
+    obj: ObjectMapping
+    rows: Sequence[Claimed]
+    wanted: dict[str, Wanted]
+    changed: Sequence[Claimed]
+
+
+def drain_once(ctx: Context, *, flush: bool = False) -> DrainReport:
+    """Sends one batch of at most 200 records of one object; an idle report when nothing is due or nothing may go.
+
+    A part-filled batch waits a little for more to gather, unless ``flush``. Faults of the CRM never raise: they show in
+    the report, and the breaker, shared by all processes, keeps everybody away until the org may be back.
+    """
+    crm, mapping = ctx.crm, ctx.crm_mapping
+    if crm is None:
+        return DrainReport()
+    if mapping is None:
+        raise Misconfigured("The CRM mapping was not loaded; see mappings/crm/salesforce.yml.")
+    nothing = _nothing_yet(ctx, flush=flush)
+    if nothing is not None:
+        return nothing
+    with ctx.store.begin() as uow:
+        pace = hold_pace(uow, ctx.crm_share)
+        if pace.blocked_until is not None:
+            return _wait(pace.blocked_until)
+        batch = claim_batch(ctx, uow, mapping, limit=pace.breaker.rows)
+        if batch is None:
+            return DrainReport()
+        if batch.changed:
+            keep_pace(uow, pace.probing())
+    return _deliver(ctx, crm, mapping, batch)
+
+
+def _nothing_yet(ctx: Context, *, flush: bool) -> DrainReport | None:
+    """An idle report when a look without any lock shows that no call is due."""
+    with ctx.store.read() as connection:
+        due = ready(connection)
+        pace = look_at_pace(connection, ctx.crm_share)
+    if not due.rows or due.oldest_at is None:
+        return _wait(due.next_at)
+    if pace.blocked_until is not None:
+        return _wait(pace.blocked_until)
+    linger_until = due.oldest_at + pace.linger_ms
+    if not flush and due.rows < MOST_ROWS and pace.now < linger_until:
+        return _wait(linger_until)
+    return None
+
+
+def _wait(until: int | None) -> DrainReport:
+    return DrainReport(wait_until=None if until is None else from_millis(until))
+
+
+def claim_batch(ctx: Context, uow: UnitOfWork, mapping: CrmMapping, *, limit: int = MOST_ROWS) -> Batch | None:
+    """The next rows with their records as they should be right now, the gate asked anew; None when nothing is due."""
+    rows = claim(uow, limit, LEASE_SECONDS)
+    if not rows:
+        return None
+    obj = mapping.kind_of(rows[0].object)
+    wanted = project(uow.connection, mapping, ctx.consent, obj, [row.external_key for row in rows], ctx.clock())
+    changed = [row for row in rows if row.external_key in wanted and needs_call(row, wanted[row.external_key])]
+    if obj.once:
+        first = [row for row in changed if row.crm_id is None and not wanted[row.external_key].tried]
+        note_reopens(uow, rows[0].claim, {row.id: 0 for row in first})
+    return Batch(obj, rows, wanted, changed)
+
+
+def needs_call(row: Claimed, wanted: Wanted) -> bool:
+    """Whether the CRM does not have the record as it should be."""
+    if wanted.left_alone:
+        return False
+    return row.sent_digest != wanted.digest or bool(wanted.reopen) or _moves_contact(row, wanted)
+
+
+def _moves_contact(row: Claimed, wanted: Wanted) -> bool:
+    return wanted.ownership is Ownership.OURS and wanted.contact != row.sent_contact_id
+
+
+def record_of(obj: ObjectMapping, row: Claimed, wanted: Wanted, *, creates: bool) -> Record:
+    """The record as it goes out: create-only fields on creation, the contact only where ours differs from it."""
+    fields: dict[str, Any] = {**wanted.base, **wanted.reopen}
+    if creates:
+        fields |= wanted.once
+    if obj.contact and _moves_contact(row, wanted):
+        fields[obj.contact] = wanted.contact
+    return fields
+
+
+def _deliver(ctx: Context, crm: CRM, mapping: CrmMapping, batch: Batch) -> DrainReport:
+    before = _calls(crm)
+    sent = Sent(batch.obj, batch.rows, batch.wanted, frozenset(row.id for row in batch.changed))
+    try:
+        _call(crm, batch, sent)
+    except ConnectorError as fault:
+        sent = replace(sent, fault=fault)
+    calls = _calls(crm) - before
+    with ctx.store.begin() as uow:
+        tally = settle_sent(ctx, uow, sent, crm.budget(), calls)
+    if tally.references:
+        mend_references(ctx, crm, mapping, sent, tally.references)
+    report = DrainReport(tally.sent, tally.unchanged, tally.retried, tally.dead, calls, tally.wait_until)
+    log.info(
+        "drained", object=batch.obj.name, sent=report.sent, unchanged=report.unchanged, retried=report.retried,
+        dead=report.dead, calls=calls, fault=sent.fault.code if sent.fault else None,
+    )  # fmt: skip
+    return report
+
+
+def _call(crm: CRM, batch: Batch, sent: Sent) -> None:
+    """Fills the results in; what is in when a call fails, stays."""
+    obj = batch.obj
+    new = [row for row in batch.changed if row.crm_id is None]
+    lost = [row.external_key for row in new if obj.once and batch.wanted[row.external_key].tried]
+    # After a lost answer the record may be there, and its create-only fields belong to the CRM since.
+    there = crm.keyed(obj.name, obj.key, lost) if lost else {}
+    created = {row.id for row in new if row.external_key not in there}
+    for assign in (False, True):
+        part = [row for row in batch.changed if (obj.assign and row.id in created) is assign]
+        if part:
+            records = [record_of(obj, row, batch.wanted[row.external_key], creates=row.id in created) for row in part]
+            results = crm.upsert(obj.name, obj.key, records, assign=assign)
+            sent.results.update(zip((row.id for row in part), results, strict=True))
+
+
+def _calls(crm: CRM) -> int:
+    made = crm.calls()
+    return made.reads + made.writes

@@ -1,0 +1,218 @@
+"""Cases and interactions that were born in the CRM, and what the CRM decides about our own cases."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import astuple, dataclass, replace
+
+from sqlalchemy import Connection, bindparam, func, select, update
+
+from connector.domain.cases import Figures
+from connector.domain.items import Item
+from connector.store.interactions import ITEMS
+from connector.store.outbox import queue_many
+from connector.store.rows import RowMap, paged
+from connector.store.tables import cases, interactions, outbox
+from connector.store.unit_of_work import UnitOfWork
+
+INTERACTION = "Channel_Interaction__c"
+DERIVED = ("Case", "CaseComment", "EmailMessage")
+"""Objects whose records name no contact of their own: they follow their case."""
+
+
+@dataclass(slots=True)
+class BornCase:
+    """A case of the CRM as mirrored: never written back."""
+
+    id: str
+    origin: str
+    channel: str
+    network: str
+    thread: str
+    parent_id: str | None
+    subject: str | None
+    opened_at: int
+    closed_at: int | None
+    status: str
+    owner_crm_id: str | None
+    priority: str | None
+    reopen_count: int
+    reopened_at: int | None
+    reopened_from_at: int | None
+    crm_id: str
+    crm_number: str | None
+    crm_contact_id: str | None
+    crm_modified_at: int | None
+    is_deleted: bool
+
+
+@dataclass(slots=True)
+class OurCase:
+    """A case of ours: what the CRM decides about it."""
+
+    id: str
+    closed_at: int | None
+    status: str
+    owner_crm_id: str | None
+    priority: str | None
+    crm_id: str | None
+    crm_number: str | None
+    crm_contact_id: str | None
+    crm_modified_at: int | None
+    is_deleted: bool
+
+
+BORN_CASES = RowMap(cases, BornCase)
+OUR_CASES = RowMap(cases, OurCase)
+_FIGURES = ("first_inbound_at", "last_inbound_at", "first_response_at", "last_outbound_at", "inbound_touches",
+            "outbound_touches")  # fmt: skip
+_WRITE_FIGURES = update(cases).where(cases.c.id == bindparam("key"))
+
+
+@dataclass(frozen=True, slots=True)
+class KnownCase:
+    """Where a record of the CRM belongs: our id of its case, who made the case, its customer and contact."""
+
+    id: str
+    origin: str
+    channel: str
+    network: str
+    profile_id: str | None
+    crm_contact_id: str | None
+
+
+def load_born_cases(uow: UnitOfWork, ids: Collection[str]) -> dict[str, BornCase]:
+    """The mirrored cases of these ids, by id."""
+    return {
+        row[0]: BornCase(*row)
+        for page in paged(sorted(ids))
+        for row in uow.connection.execute(
+            select(*BORN_CASES.columns).where(cases.c.id.in_(page), cases.c.origin == "crm")
+        )
+    }
+
+
+def load_our_cases(uow: UnitOfWork, ids: Collection[str]) -> dict[str, OurCase]:
+    """Our cases of these ids, by id."""
+    return {
+        row[0]: OurCase(*row)
+        for page in paged(sorted(ids))
+        for row in uow.connection.execute(
+            select(*OUR_CASES.columns).where(cases.c.id.in_(page), cases.c.origin == "connector")
+        )
+    }
+
+
+def untold_reopens(uow: UnitOfWork, ids: Collection[str]) -> set[str]:
+    """Those of our cases whose last reopening the CRM does not know yet: what it says of their status is old."""
+    joined = cases.outerjoin(outbox, (outbox.c.external_key == cases.c.id) & (outbox.c.object == "Case"))
+    statement = (
+        select(cases.c.id).select_from(joined).where(cases.c.reopen_count > func.coalesce(outbox.c.told_reopens, 0))
+    )
+    return {
+        key
+        for page in paged(sorted(ids))
+        for key in uow.connection.execute(statement.where(cases.c.id.in_(page))).scalars()
+    }
+
+
+def cases_by_crm_id(connection: Connection, crm_ids: Collection[str]) -> dict[str, KnownCase]:
+    """The cases, ours and mirrored, that have these record ids in the CRM, by record id."""
+    columns = (cases.c.crm_id, cases.c.id, cases.c.origin, cases.c.channel, cases.c.network, cases.c.profile_id,
+               cases.c.crm_contact_id)  # fmt: skip
+    return {
+        row[0]: KnownCase(*row[1:])
+        for page in paged(sorted(crm_ids))
+        for row in connection.execute(select(*columns).where(cases.c.crm_id.in_(page)))
+    }
+
+
+def put_items(uow: UnitOfWork, items: Sequence[Item]) -> list[Item]:
+    """Writes those that are new or differ and returns them."""
+    latest = {item.id: item for item in items}
+    known = _items(uow, latest)
+    fresh = [item for key, item in latest.items() if key not in known and item.state == "live"]
+    changed = [after for key, before in known.items() if _differ(before, after := _over(before, latest[key]))]
+    ITEMS.insert(uow, fresh)
+    ITEMS.update(uow, changed)
+    return fresh + changed
+
+
+def _over(before: Item, after: Item) -> Item:
+    """The item as it should now be; what a webhook told of it, and what only the store knows, stays."""
+    if before.source is not None and after.source is None:
+        return replace(
+            before, case_id=before.case_id or after.case_id, crm_object=after.crm_object, crm_id=after.crm_id,
+            crm_contact_id=after.crm_contact_id,
+        )  # fmt: skip
+    return replace(
+        after, received_at=before.received_at,
+        possible_duplicate=after.possible_duplicate or before.possible_duplicate,
+    )  # fmt: skip
+
+
+def _items(uow: UnitOfWork, ids: Collection[str]) -> dict[str, Item]:
+    return {
+        row[0]: Item(*row)
+        for page in paged(sorted(ids))
+        for row in uow.connection.execute(select(*ITEMS.columns).where(interactions.c.id.in_(page)))
+    }
+
+
+def _differ(before: Item, after: Item) -> bool:
+    return astuple(before) != astuple(after)
+
+
+def our_cases(uow: UnitOfWork, ids: Collection[str]) -> set[str]:
+    """Those of these cases that are ours."""
+    statement = select(cases.c.id).where(cases.c.origin == "connector")
+    return {
+        key
+        for page in paged(sorted(ids))
+        for key in uow.connection.execute(statement.where(cases.c.id.in_(page))).scalars()
+    }
+
+
+def write_counts(uow: UnitOfWork, figures: Mapping[str, Figures]) -> None:
+    """Keeps what the interactions of mirrored cases come to; everything else of them is the CRM's."""
+    rows = [{"key": key, **{name: getattr(each, name) for name in _FIGURES}} for key, each in figures.items()]
+    if rows:
+        uow.connection.execute(_WRITE_FIGURES, rows)
+
+
+def queue_born(uow: UnitOfWork, ids: Iterable[str]) -> None:
+    """Queues these interactions for the CRM's cross-channel history."""
+    queue_many(uow, INTERACTION, [(key, None) for key in ids])
+
+
+def follow_case_contacts(uow: UnitOfWork, contacts: Mapping[str, str | None]) -> None:
+    """Gives the records that name no contact of their own the one that their case (by its id) has now."""
+    by_contact: dict[str | None, list[str]] = defaultdict(list)
+    for case_id, contact in contacts.items():
+        by_contact[contact].append(case_id)
+    for contact, case_ids in by_contact.items():
+        for page in paged(sorted(case_ids)):
+            statement = (
+                update(interactions)
+                .where(interactions.c.case_id.in_(page), interactions.c.crm_object.in_(DERIVED))
+                .where(interactions.c.origin == "crm")
+                .values(crm_contact_id=contact)
+                .returning(interactions.c.id)
+            )
+            queue_born(uow, sorted(uow.connection.execute(statement).scalars()))
+
+
+def move_contact(uow: UnitOfWork, contact_id: str, survivor: str | None) -> int:
+    """How many CRM-born interactions name another contact now, since theirs was merged, deleted or brought back.
+
+    Without a survivor the rows keep the id, in case the contact comes back; their records in the CRM lose it.
+    """
+    where = (interactions.c.origin == "crm", interactions.c.crm_contact_id == contact_id)
+    ids = sorted(uow.connection.execute(select(interactions.c.id).where(*where)).scalars())
+    if survivor and survivor != contact_id:
+        uow.connection.execute(update(interactions).where(*where).values(crm_contact_id=survivor))
+        moved = update(cases).where(cases.c.origin == "crm", cases.c.crm_contact_id == contact_id)
+        uow.connection.execute(moved.values(crm_contact_id=survivor))
+    queue_born(uow, ids)
+    return len(ids)

@@ -1,0 +1,45 @@
+"""What is remembered about the CRM between runs: watermarks, the breaker, the budget. One JSON value a name."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+from sqlalchemy import Connection, select, update
+
+from connector.store.queues import insert
+from connector.store.tables import crm_state
+from connector.store.unit_of_work import UnitOfWork
+
+
+def read_state(connection: Connection, name: str) -> dict[str, Any]:
+    """The value under a name; empty when nothing was ever written there."""
+    raw = connection.execute(select(crm_state.c.value).where(crm_state.c.name == name)).scalar_one_or_none()
+    return {} if raw is None else dict(orjson.loads(raw))
+
+
+def hold_state(uow: UnitOfWork, name: str) -> dict[str, Any]:
+    """The value under a name, which no other transaction changes until this one ends."""
+    fresh = {"name": name, "value": "{}", "changed_at": uow.database_now()}
+    if not uow.is_sqlite:
+        # SQLite's write transaction is alone already; PostgreSQL needs a row to lock.
+        uow.connection.execute(insert(uow, crm_state).values(fresh).on_conflict_do_nothing())
+        uow.connection.execute(select(crm_state.c.name).where(crm_state.c.name == name).with_for_update())
+    return read_state(uow.connection, name)
+
+
+def write_state(uow: UnitOfWork, name: str, value: dict[str, Any]) -> None:
+    """Remembers the value; an equal one is not written again."""
+    text = orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode()
+    known = uow.connection.execute(select(crm_state.c.value).where(crm_state.c.name == name)).scalar_one_or_none()
+    if known == text:
+        return
+    now = uow.database_now()
+    if known is None:
+        uow.connection.execute(
+            insert(uow, crm_state)
+            .values(name=name, value=text, changed_at=now)
+            .on_conflict_do_update(index_elements=[crm_state.c.name], set_={"value": text, "changed_at": now})
+        )
+    else:
+        uow.connection.execute(update(crm_state).where(crm_state.c.name == name).values(value=text, changed_at=now))
