@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from hashlib import sha256
 from urllib.parse import urlsplit
 
@@ -185,7 +186,7 @@ class Receiver:
             received_at=to_millis(now),
             body=request.body,
             content_type=_plain(next(iter(request.values("content-type")), "")),
-            headers=json.dumps(source.kept_headers(request)),
+            headers=json.dumps(source.kept_headers(request)) if source.mapping.headers else "{}",
         )
         return Authentic(source, scheme, delivery)
 
@@ -219,14 +220,16 @@ def _is_encoded(values: list[str]) -> bool:
 
 
 def _posted_challenge(source: Source, request: RawRequest) -> handshakes.Answer | None:
-    if source.mapping.handshake is None:
+    name = source.mapping.handshake
+    if name not in handshakes.POST_HANDSHAKES:
         return None
     try:
-        return handshakes.answer_posted(source.mapping.handshake, request.body, source.expected)
+        return handshakes.answer_posted(name, request.body, source.expected)
     except HandshakeRefused:
         return None  # authentic but no challenge we know: stored like any other delivery
 
 
+@lru_cache(maxsize=256)
 def _plain(value: str) -> str:
     return "".join(letter for letter in value[:200] if letter.isascii() and letter.isprintable())
 

@@ -24,14 +24,12 @@ from connector.errors import StoreBusy
 from connector.store.unit_of_work import Store, as_store_error
 
 POSTGRES_CONNECTIONS = 8
+ROWS_AT_ONCE = 64
 FULL_RETRY_SECONDS = 30
 
 _DEPTH = "SELECT COUNT(*) FROM deliveries WHERE state = 'new'"
 _COLUMNS = "source, key, received_at, body, content_type, headers"
-_SQLITE = (
-    f"INSERT INTO deliveries ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (source, key) DO NOTHING",
-    "UPDATE deliveries SET duplicates = duplicates + 1 WHERE source = ? AND key = ?",
-)
+_COUNT_AGAIN = "UPDATE deliveries SET duplicates = duplicates + 1 WHERE source = ? AND key = ?"
 _POSTGRES = (
     f"INSERT INTO deliveries ({_COLUMNS}) VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT (source, key) DO NOTHING",
     "UPDATE deliveries SET duplicates = duplicates + 1 WHERE source = %s AND key = %s",
@@ -188,11 +186,8 @@ class _Grouped:
         cursor = self._connection.cursor()
         self._cap.check(lambda: int(cursor.execute(_DEPTH).fetchone()[0]), len(group))
         cursor.execute("BEGIN IMMEDIATE")
-        for each in group:
-            cursor.execute(_SQLITE[0], each.delivery.row)
-            each.outcome = cursor.rowcount == 1
-            if not each.outcome:
-                cursor.execute(_SQLITE[1], each.delivery.row[:2])
+        for start in range(0, len(group), ROWS_AT_ONCE):
+            _insert(cursor, group[start : start + ROWS_AT_ONCE])
         cursor.execute("COMMIT")
 
     def _connect(self) -> sqlite3.Connection:
@@ -215,6 +210,25 @@ class _Grouped:
         self._leader.shutdown(wait=True)
         with self._store.turn():
             self._forget()
+
+
+def _insert(cursor: sqlite3.Cursor, group: Sequence[_Waiting]) -> None:
+    """Inserts what is new, in two statements: each one more would hand Python's lock to and fro with the server."""
+    pairs = [value for each in group for value in each.delivery.row[:2]]
+    known = ", ".join(["(?, ?)"] * len(group))
+    seen = set(cursor.execute(f"SELECT source, key FROM deliveries WHERE (source, key) IN (VALUES {known})", pairs))
+    fresh: list[Any] = []
+    for each in group:
+        pair = each.delivery.row[:2]
+        each.outcome = pair not in seen
+        if each.outcome:
+            seen.add(pair)
+            fresh.extend(each.delivery.row)
+        else:
+            cursor.execute(_COUNT_AGAIN, pair)
+    if fresh:
+        values = ", ".join(["(?, ?, ?, ?, ?, ?)"] * (len(fresh) // 6))
+        cursor.execute(f"INSERT INTO deliveries ({_COLUMNS}) VALUES {values}", fresh)
 
 
 class _Pooled:
