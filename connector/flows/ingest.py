@@ -16,9 +16,11 @@ from connector.errors import EventInvalid, StoreBusy
 from connector.flows.applying import Outcome, apply_events
 from connector.flows.board import Arrival, Desk
 from connector.flows.context import Context
+from connector.flows.hints import WRITEBACK
 from connector.flows.signals import heed_signals
 from connector.mapping.normalise import normalise
 from connector.store import inbox
+from connector.store.hints import tell
 from connector.store.inbox import DeliveryRow, Settlement, Settling
 from connector.store.locks import take_networks
 from connector.store.rows import paged, refusing
@@ -124,6 +126,8 @@ def work(ctx: Context, batch: Batch) -> IngestReport:
             duplicates += sum(each.duplicates for each in outcomes)
         for delivery_id, source, each in failures:
             shelve(uow, delivery_id, source, each.path, reason=each.reason, detail=each.detail, cure=each.cure)
+        if applied:
+            tell(uow, WRITEBACK)
         settled = inbox.settle(uow, batch.claim, [Settlement(row.id) for row in batch.rows])
         if settled < len(batch.rows):
             raise StoreBusy("The lease of these deliveries ran out while they were worked on; others have them now.")
@@ -137,21 +141,24 @@ def hand_back(ctx: Context, batch: Batch, why: str, *, wait_seconds: float | Non
         inbox.settle(uow, batch.claim, results)
 
 
-def set_aside(batch: Batch, error: BaseException) -> None:
+def set_aside(batch: Batch, error: Exception) -> bool:
     """After an unforeseen error: from now on one item at a time, and the item it struck goes to the shelf.
 
-    The error's own text may hold what the customer wrote, so only its type is kept.
+    False when it struck no single item, so that trying again would change nothing. The error's own text may hold what
+    the customer wrote, so only its type is kept.
     """
+    if batch.singly and (batch.at is None or batch.at in batch.aside):
+        return False
     if batch.singly and batch.at is not None:
-        path = batch.at[1]
         batch.aside[batch.at] = Shelved(
-            path,
+            batch.at[1],
             "unforeseen",
             f"Working on this item ended in {type(error).__name__}.",
             "Report it with the mapping and a made-up body of the same shape; replay it after the correction.",
         )
     batch.singly = True
     batch.at = None
+    return True
 
 
 def _read(ctx: Context, batch: Batch, row: DeliveryRow) -> Iterator[Arrival | Shelved]:
