@@ -28,7 +28,7 @@ from connector.errors import (
     SourceUnknown,
     StoreBusy,
 )
-from connector.flows.sources import SIGNED_REQUEST, Source
+from connector.flows.sources import Source
 from connector.mapping import handshakes
 from connector.mapping.macs import Verified
 from connector.mapping.request import RawRequest
@@ -68,7 +68,6 @@ class Authentic:
     """A delivery that is proven and not stored yet."""
 
     source: Source
-    scheme: str
     delivery: NewDelivery
 
 
@@ -156,7 +155,7 @@ class Receiver:
         if isinstance(outcome, StoreBusy):
             return _refusal(found.source.name, outcome)
         end = "stored" if outcome else "duplicate"
-        if found.scheme == SIGNED_REQUEST:
+        if found.source.asks_deletion:
             code = confirmation_code(found.delivery.key)
             status_url = f"{self._public_url}/privacy/deletions/{code}"
             return _count(found.source.name, end, handshakes.deletion_answer(status_url, code))
@@ -174,9 +173,8 @@ class Receiver:
 
     def _authentic(self, source: Source, request: RawRequest) -> Answer | Authentic:
         _check_head(source, len(request.body), encoded=_is_encoded(request.values("content-encoding")))
-        scheme = source.scheme_for(request)
         now = self._clock()
-        proof = verify(scheme, request, source.secrets, now, keys=source.keys)
+        proof = verify(source.scheme, request, source.secrets, now, keys=source.keys)
         challenge = _posted_challenge(source, request)
         if challenge is not None:
             return _count(source.name, "challenge", challenge)
@@ -188,7 +186,7 @@ class Receiver:
             content_type=_plain(next(iter(request.values("content-type")), "")),
             headers=json.dumps(source.kept_headers(request)) if source.mapping.headers else "{}",
         )
-        return Authentic(source, scheme, delivery)
+        return Authentic(source, delivery)
 
 
 def delivery_key(body: bytes, proof: Verified) -> str:

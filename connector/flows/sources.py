@@ -4,15 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from connector.mapping.forms import MULTIPART, URLENCODED
 from connector.mapping.handshakes import Answer, Expected
 from connector.mapping.macs import KeySet
 from connector.mapping.request import RawRequest
 from connector.mapping.schemes import schemes
 from connector.mapping.source import SourceMapping
-
-SIGNED_REQUEST = "meta_signed_request"
-"""Meta posts data deletions to the same app in its own form, so it may stand beside another scheme."""
 
 RECEIVED = Answer(200, "text/plain; charset=utf-8", b"")
 """What a sender hears once its delivery is on disk."""
@@ -63,14 +59,13 @@ class Source:
 
     @property
     def scheme(self) -> str:
-        """The name of the scheme that proves an ordinary delivery."""
+        """The name of the scheme that proves a delivery."""
         return self.verification or self.mapping.verification
 
-    def scheme_for(self, request: RawRequest) -> str:
-        """The name of the scheme that proves this request: the source's own, or Meta's for a signed_request form."""
-        if SIGNED_REQUEST in self.mapping.verifications and request.content_type in {URLENCODED, MULTIPART}:
-            return SIGNED_REQUEST
-        return self.scheme
+    @property
+    def asks_deletion(self) -> bool:
+        """Whether the sender is Meta asking to delete a person's data, and expects to hear where to look after it."""
+        return self._kind(self.scheme) == "signed_request"
 
     def kept_headers(self, request: RawRequest) -> dict[str, str]:
         """The headers that are stored: those the mapping reads, and never one that carries a proof."""
