@@ -104,4 +104,6 @@ def _http_error(error: HTTPException) -> Response:
     if error.code == 405:
         message = f"HTTP Method '{request.method}' not allowed. Allowed are {','.join(error.valid_methods or [])}"  # type: ignore[attr-defined]
         return answer([{"errorCode": "METHOD_NOT_ALLOWED", "message": message}], 405)
-    return answer([{"errorCode": "NOT_FOUND", "message": "The requested resource does not exist"}], error.code or 500)
+    if error.code == 404:
+        return answer([{"errorCode": "NOT_FOUND", "message": "The requested resource does not exist"}], 404)
+    return answer([{"errorCode": "UNKNOWN_EXCEPTION", "message": "An unexpected error occurred"}], error.code or 500)

@@ -73,7 +73,7 @@ class Deploy:
         self._check_manifest()
 
     def _attempt(self, kind: str, file: str, data: bytes, read: Callable[[str, etree._Element], None]) -> None:
-        name = file.split("/", 1)[1].rsplit(".", 1)[0]
+        name = file.partition("/")[2].rpartition(".")[0] or file
         component = Component(kind, name, file, hashlib.sha256(data).hexdigest())
         self.components.append(component)
         if not data.lstrip().startswith(b"<"):
