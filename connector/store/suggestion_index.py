@@ -78,6 +78,8 @@ class SqlSuggestionIndex:
 
     def probe(self, probes: Sequence[Probe]) -> list[list[int]]:
         """For each probe the references of the first contacts by key, then by reference, each once."""
+        if not probes:
+            return []
         if self._dialect == "sqlite":
             cursor = self._cursor()
             return [_once(cursor.execute(_PROBE, probe)) for probe in probes]
@@ -89,7 +91,7 @@ class SqlSuggestionIndex:
 
     def contacts(self, refs: Sequence[int]) -> dict[int, ContactFacts]:
         """The canonical contacts of the references; unknown ones are missing."""
-        rows = self._ask(_CONTACTS[self._dialect], (self._list(refs),))
+        rows = self._ask(_CONTACTS[self._dialect], (self._list(refs),)) if refs else []
         return {ref: _read(doc) for ref, doc in rows}
 
     def references(self, contact_ids: Sequence[str]) -> list[int]:

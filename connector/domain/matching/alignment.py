@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from connector.domain.matching.handles import unexplained
 from connector.domain.matching.names import PET, Forms, NameForms
+from connector.domain.matching.usual import HEAD, TAIL, unexplained
 
 
 class Alignment(NamedTuple):
     """The best reading of a handle for one contact.
 
     ``pattern`` is how the name stands in it (see PATTERNS), ``first`` and ``last`` the letters found, ``gaps`` what lies
-    around them, ``left`` the letters nobody explains, ``first_at`` and ``last_at`` where the parts stand (-1: nowhere).
+    before, between and after them, ``left`` the letters nobody explains, ``first_at`` and ``last_at`` where the parts stand (-1: nowhere).
     """
 
     pattern: str
@@ -26,9 +26,18 @@ class Alignment(NamedTuple):
     first_kind: int
     last_kind: int
     cost: float
+    place: str = ""
 
 
-NOTHING = Alignment("none", "", "", (), 0, -1, -1, 0, 0, 99.0)
+NOTHING = Alignment("none", "", "", ("", "", ""), 0, -1, -1, 0, 0, 99.0)
+
+
+class Known(NamedTuple):
+    """What of a contact may stand in a handle: the forms of the name and the words for the places."""
+
+    forms: NameForms
+    places: tuple[str, ...]
+
 
 PATTERNS = {
     "first_last": 0.0,
@@ -41,104 +50,126 @@ PATTERNS = {
     "last": 2.0,
     "first": 4.0,
     "pet": 5.0,
+    "cut_cut": 3.0,
     "initials": 7.0,
 }
 """How a name stands in a handle, with what each reading costs beside its unexplained letters."""
 
 
-def align(letters: str, forms: NameForms) -> Alignment:
+def align(letters: str, known: Known) -> Alignment:
     """The cheapest reading of the letters by the name; NOTHING when no part of it is there."""
     best = NOTHING
-    for last, kind in forms.lasts:
+    for last, kind in known.forms.lasts:
         if best.last and len(last) < 3:
             break
         at = letters.find(last)
         while at >= 0:
-            for reading in _beside_last(letters, forms, last, kind, at):
+            for reading in _beside_last(letters, known, last, kind, at):
                 if reading.cost < best.cost:
                     best = reading
             at = letters.find(last, at + 1)
     if not best.last or best.cost > 2.5:
-        for reading in _without_last(letters, forms):
+        for reading in _without_last(letters, known):
             if reading.cost < best.cost:
                 best = reading
     return best
 
 
-def _beside_last(letters: str, forms: NameForms, last: str, kind: int, at: int) -> Iterator[Alignment]:
+def _beside_last(letters: str, known: Known, last: str, kind: int, at: int) -> Iterator[Alignment]:
     before, after = letters[:at], letters[at + len(last) :]
-    for first, first_kind in forms.firsts:
+    for first, first_kind in known.forms.firsts:
         start = before.rfind(first)
-        pattern = "pet_last" if first_kind == PET else "first_last"
+        pattern = "pet_last" if first_kind >= PET else "first_last"
         if start >= 0:
             gaps = (before[:start], before[start + len(first) :], after)
-            yield _read(pattern, first, last, gaps, start, at, first_kind, kind, forms)
+            yield _read(pattern, first, last, gaps, start, at, first_kind, kind, known)
         elif (start := after.find(first)) >= 0:
             gaps = (before, after[:start], after[start + len(first) :])
-            yield _read(pattern, first, last, gaps, at + len(last) + start, at, first_kind, kind, forms)
-    yield from _short_first(before, after, forms, last, kind, at)
-    yield _read("last", "", last, (before, after), -1, at, 0, kind, forms)
+            yield _read(pattern, first, last, gaps, at + len(last) + start, at, first_kind, kind, known)
+    yield from _short_first(before, after, known, last, kind, at)
+    yield _read("last", "", last, (before, "", after), -1, at, 0, kind, known)
 
 
-def _short_first(before: str, after: str, forms: NameForms, last: str, kind: int, at: int) -> Iterator[Alignment]:
-    initials = forms.initials
+def _short_first(before: str, after: str, known: Known, last: str, kind: int, at: int) -> Iterator[Alignment]:
+    initials = known.forms.initials
     if not initials:
         return
     if len(initials) > 1 and before.endswith(initials):
         start = at - len(initials)
-        yield _read("initials_last", initials, last, (before[:start], after), start, at, 0, kind, forms)
+        yield _read("initials_last", initials, last, (before[:start], "", after), start, at, 0, kind, known)
     initial = initials[0]
     if before.endswith(initial):
-        yield _read("initial_last", initial, last, (before[:-1], after), at - 1, at, 0, kind, forms)
+        yield _read("initial_last", initial, last, (before[:-1], "", after), at - 1, at, 0, kind, known)
     if before.startswith(initial) and len(before) > 1:
-        yield _read("initial_last", initial, last, (before[1:], after), 0, at, 1, kind, forms)
+        yield _read("initial_last", initial, last, ("", before[1:], after), 0, at, 1, kind, known)
     if after.startswith(initial):
-        yield _read("initial_last", initial, last, (before, after[1:]), at + len(last), at, 1, kind, forms)
-    yield from _cut_first(before, after, forms, last, kind, at)
+        yield _read("initial_last", initial, last, (before, "", after[1:]), at + len(last), at, 1, kind, known)
+    yield from _cut_first(before, after, known, last, kind, at)
 
 
-def _cut_first(before: str, after: str, forms: NameForms, last: str, kind: int, at: int) -> Iterator[Alignment]:
-    for first, first_kind in forms.firsts:
-        if first_kind == PET or len(first) < 3:
+def _cut_first(before: str, after: str, known: Known, last: str, kind: int, at: int) -> Iterator[Alignment]:
+    for first, first_kind in known.forms.firsts:
+        if first_kind >= PET or len(first) < 3:
             continue
         for size in range(min(len(first) - 1, len(before)), 1, -1):
             if before.endswith(first[:size]):
-                gaps = (before[: len(before) - size], after)
-                yield _read("cut_last", first[:size], last, gaps, at - size, at, first_kind, kind, forms)
+                gaps = (before[: len(before) - size], "", after)
+                yield _read("cut_last", first[:size], last, gaps, at - size, at, first_kind, kind, known)
                 break
         size = shared_prefix(after, first)
         if 1 < size < len(first):
             yield _read(
-                "cut_last", first[:size], last, (before, after[size:]), at + len(last), at, first_kind, kind, forms
+                "cut_last", first[:size], last, (before, "", after[size:]), at + len(last), at, first_kind, kind, known
             )
 
 
-def _without_last(letters: str, forms: NameForms) -> Iterator[Alignment]:
-    for first, first_kind in forms.firsts:
-        if len(first) < 3 and first_kind == PET:
+def _without_last(letters: str, known: Known) -> Iterator[Alignment]:
+    for first, first_kind in known.forms.firsts:
+        if len(first) < 3 and first_kind >= PET:
             continue
         at = letters.find(first)
         if at < 0:
             continue
         before, after = letters[:at], letters[at + len(first) :]
-        yield _read("pet" if first_kind == PET else "first", first, "", (before, after), at, -1, first_kind, 0, forms)
-        size, last = _longest_cut(after, forms.lasts)
+        yield _read(
+            "pet" if first_kind >= PET else "first", first, "", (before, "", after), at, -1, first_kind, 0, known
+        )
+        size, last = _longest_cut(after, known.forms.lasts)
         if size:
             pattern = "first_cut" if size > 1 else "first_initial"
-            yield _read(pattern, first, last[:size], (before, after[size:]), at, at + len(first), first_kind, 0, forms)
-        size, last = _longest_cut(before, forms.lasts)
+            yield _read(
+                pattern, first, last[:size], (before, "", after[size:]), at, at + len(first), first_kind, 0, known
+            )
+        size, last = _longest_cut(before, known.forms.lasts)
         if size:
             pattern = "first_cut" if size > 1 else "first_initial"
-            yield _read(pattern, first, last[:size], (before[size:], after), at, 0, first_kind, 1, forms)
-    yield from _initials_only(letters, forms)
+            yield _read(pattern, first, last[:size], ("", before[size:], after), at, 0, first_kind, 1, known)
+    yield from _cut_both(letters, known)
+    yield from _initials_only(letters, known)
 
 
-def _initials_only(letters: str, forms: NameForms) -> Iterator[Alignment]:
+def _cut_both(letters: str, known: Known) -> Iterator[Alignment]:
+    """The starts of first and last name side by side: tizicip."""
+    forms = known.forms
+    begin = len(letters) - len(unexplained(letters, HEAD)) if letters[:1] != forms.initials[:1] else 0
+    for first, first_kind in forms.firsts:
+        size = shared_prefix(letters[begin:], first)
+        if size < 3 or first_kind >= PET:
+            continue
+        cut, last = _longest_cut(letters[begin + size :], forms.lasts)
+        if cut > 2:
+            end = begin + size + cut
+            gaps = (letters[:begin], "", letters[end:])
+            yield _read("cut_cut", first[:size], last[:cut], gaps, begin, begin + size, first_kind, 0, known)
+
+
+def _initials_only(letters: str, known: Known) -> Iterator[Alignment]:
+    forms = known.forms
     if not forms.initials or not forms.lasts:
         return
     for short in (forms.initials + forms.lasts[0][0][0], forms.initials[0] + forms.lasts[0][0][0]):
         if letters.startswith(short):
-            yield _read("initials", short, "", (letters[len(short) :],), 0, -1, 0, 0, forms)
+            yield _read("initials", short, "", ("", "", letters[len(short) :]), 0, -1, 0, 0, known)
 
 
 def _longest_cut(text: str, lasts: Forms) -> tuple[int, str]:
@@ -169,24 +200,37 @@ def _read(
     last_at: int,
     first_kind: int,
     last_kind: int,
-    forms: NameForms,
+    known: Known,
 ) -> Alignment:
-    left = 0
-    for gap in gaps:
+    left, place = 0, ""
+    for where, gap in enumerate(gaps):
         if gap:
-            left += _left_in(gap, forms)
+            rest = unexplained(gap, where)
+            found = place_in(gap, rest, where, known.places)
+            place = place or found
+            left += 0 if found else _left_in(rest, known.forms)
     cost = PATTERNS[pattern] + left - 0.05 * (len(first) + len(last)) + 0.2 * last_kind
-    return Alignment(pattern, first, last, gaps, left, first_at, last_at, first_kind, last_kind, cost)
+    return Alignment(pattern, first, last, gaps, left, first_at, last_at, first_kind, last_kind, cost, place)
 
 
-def _left_in(gap: str, forms: NameForms) -> int:
-    """Letters of a gap that are no usual words, no middle name or its initial, no other part of the family name."""
-    rest = unexplained(gap)
-    if not rest:
-        return 0
-    if rest in forms.initials[1:]:
+def place_in(gap: str, rest: str, where: int, places: tuple[str, ...]) -> str:
+    """The contact's place that a piece is or ends with; a two-letter code counts only at the end of the handle."""
+    for place in places:
+        if rest == place or gap == place:
+            if len(place) > 2 or where == TAIL:
+                return place
+        elif where == TAIL and gap.endswith(place) and not unexplained(gap[: -len(place)], TAIL):
+            return place
+        elif len(place) > 4 and rest and (place in rest or (len(rest) > 3 and place.startswith(rest))):
+            return place
+    return ""
+
+
+def _left_in(rest: str, forms: NameForms) -> int:
+    """Letters of a piece that are no middle name or its initial and no other part of the family name."""
+    if not rest or rest in forms.initials[1:]:
         return 0
     for form, kind in (*forms.firsts, *forms.lasts):
-        if kind != PET and len(form) > 2 and form in rest:
+        if kind < PET and len(form) > 2 and form in rest:
             return len(rest) - len(form)
     return len(rest)

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from typing import Protocol, TypeVar
 
 from connector.domain.matching.facts import ContactFacts
-from connector.domain.matching.names import name_forms
+from connector.domain.matching.names import PET, NameForms, name_forms
 
 
 class HasContact(Protocol):
@@ -40,34 +40,38 @@ def group_duplicates(ranked: list[W], excluded: Collection[str]) -> list[list[W]
 
 def _marks(contact: ContactFacts) -> list[str]:
     """What two contacts must have in common before it is worth comparing them."""
-    name = f"{contact.first_name or ''} {contact.last_name or ''}".casefold()
+    name = f"{contact.last_name or ''}, {contact.state or ''}".casefold()
     return [name, *contact.emails, *contact.phones, *(f"!{handle}" for handle in contact.handles)]
 
 
 def same_person(one: ContactFacts, other: ContactFacts) -> bool:
     """Whether two contacts are surely one person: the name and an address, number, handle or place are the same."""
     forms, others = name_forms(one.first_name, one.last_name), name_forms(other.first_name, other.last_name)
-    shared = bool(
-        set(one.emails) & set(other.emails)
-        or set(one.phones) & set(other.phones)
-        or set(one.handles) & set(other.handles)
-    )
-    if shared:
-        return bool({form for form, _ in forms.lasts} & {form for form, _ in others.lasts}) and _first_fits(
-            forms.firsts, others.firsts
-        )
-    if not forms.whole or forms.whole != others.whole:
+    if not forms.lasts or not others.lasts or not _names_fit(forms, others):
         return False
+    if set(one.emails) & set(other.emails) or set(one.handles) & set(other.handles):
+        return True
+    if set(one.phones) & set(other.phones):
+        return True
     return _same_place(one, other)
 
 
-def _first_fits(one: tuple[tuple[str, int], ...], other: tuple[tuple[str, int], ...]) -> bool:
-    if not one or not other:
+def _names_fit(one: NameForms, other: NameForms) -> bool:
+    """Equal family names, and given names that are equal, or one the pet form of the other, and no initial against it."""
+    if one.lasts[0] != other.lasts[0]:
+        return False
+    if one.whole == other.whole:
         return True
-    return bool({form for form, _ in one} & {form for form, _ in other})
+    if any(left != right for left, right in zip(one.initials[1:], other.initials[1:], strict=False)):
+        return False
+    mine, theirs = (
+        {form for form, kind in one.firsts if kind < PET},
+        {form for form, kind in other.firsts if kind < PET},
+    )
+    return bool(mine & {form for form, _ in other.firsts} or theirs & {form for form, _ in one.firsts})
 
 
 def _same_place(one: ContactFacts, other: ContactFacts) -> bool:
     if not one.state or one.state != other.state or one.country != other.country:
         return False
-    return not (one.city and other.city and one.city != other.city)
+    return not (one.city and other.city and one.city != other.city and one.emails and other.emails)

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import islice
 
 from connector.domain.identifiers import CROWDED_AT
 from connector.domain.matching.alignment import Alignment
 from connector.domain.matching.duplicates import group_duplicates
 from connector.domain.matching.facts import Candidate, ContactFacts, ProfileQuery
-from connector.domain.matching.features import Features, compare
-from connector.domain.matching.index import SuggestionIndex
+from connector.domain.matching.features import STRONG, Features, compare
+from connector.domain.matching.index import Probe, SuggestionIndex
 from connector.domain.matching.organisations import is_organisation
-from connector.domain.matching.plan import identity_probes, name_probes
+from connector.domain.matching.plan import Plan, sure_probes
 from connector.domain.matching.reasons import explain
 from connector.domain.matching.scorecard import Scorecard, probability
 from connector.domain.matching.view import ProfileView, view_of, words_to_look_up
 
-MAX_CANDIDATES = 100
+MAX_CANDIDATES = 80
 FLOOR = 0.01
 """Below this nobody is plausible, and an agent is not bothered."""
 
@@ -77,23 +79,42 @@ class SuggestionEngine:
         return group_duplicates(weighed, profile.excluded)
 
     def _weigh(self, view: ProfileView, profile: ProfileQuery) -> list[Weighed]:
+        plan = Plan(view)
+        refs = self._sure(view, profile)
+        refs += self._hits(plan.whole_names())
+        weighed = self._compare(view, profile, dict.fromkeys(refs))
+        if not any(_whole(each) for each in weighed):
+            seen = frozenset(refs)
+            more = dict.fromkeys(ref for ref in self._hits(plan.parts_of_names()) if ref not in seen)
+            weighed += self._compare(view, profile, more)
+        return weighed
+
+    def _sure(self, view: ProfileView, profile: ProfileQuery) -> list[int]:
+        """Contacts by exact identifiers; those that a crowd shares are dropped from the profile."""
+        refs = self._index.references(sorted({proof.contact_id for proof in profile.proofs}))
+        asked = sure_probes(view)
+        for each, hits in zip(asked, self._index.probe([each.probe for each in asked]), strict=True):
+            if len(hits) <= CROWDED_AT:
+                refs += hits
+            elif each.kind:
+                view.forget(each.kind, each.value)
+        return refs
+
+    def _hits(self, probes: list[Probe]) -> list[int]:
+        return [ref for hits in self._index.probe(probes) for ref in hits] if probes else []
+
+    def _compare(self, view: ProfileView, profile: ProfileQuery, refs: Iterable[int]) -> list[Weighed]:
+        chosen = sorted(islice(refs, MAX_CANDIDATES))
+        proven = {proof.contact_id for proof in profile.proofs}
         weighed = []
-        for contact in self._find(view, profile):
+        for contact in self._index.contacts(chosen).values():
             features, reading = compare(view, contact)
-            for proof in profile.proofs:
-                if proof.contact_id == contact.contact_id:
-                    features["proof.network"] = 1.0
+            if contact.contact_id in proven:
+                features["proof.network"] = 1.0
             weighed.append(Weighed(contact, features, reading, self._scorecard.log_odds(features)))
         return weighed
 
-    def _find(self, view: ProfileView, profile: ProfileQuery) -> list[ContactFacts]:
-        sure, likely = identity_probes(view), name_probes(view)
-        found = self._index.probe([*sure, *likely])
-        refs: dict[int, None] = {}
-        for at, hits in enumerate(found):
-            if at < len(sure) and len(hits) > CROWDED_AT:
-                continue
-            refs.update(dict.fromkeys(hits))
-        proven = self._index.references(sorted({proof.contact_id for proof in profile.proofs}))
-        contacts = self._index.contacts(sorted({*proven, *list(refs)[:MAX_CANDIDATES]}))
-        return [contact for _, contact in sorted(contacts.items())]
+
+def _whole(weighed: Weighed) -> bool:
+    """Whether a whole name explains every letter, so that pieces of names need no look."""
+    return weighed.reading.pattern in STRONG and not weighed.reading.left

@@ -5,13 +5,13 @@ from __future__ import annotations
 from itertools import pairwise
 from math import log10
 
-from connector.domain.matching.alignment import Alignment, align
+from connector.domain.matching.alignment import Alignment, Known, align, place_in
 from connector.domain.matching.facts import ContactFacts
-from connector.domain.matching.handles import AFFIXES, unexplained
 from connector.domain.matching.keys import local_key, phone_key
 from connector.domain.matching.names import PET, NameForms, name_forms
 from connector.domain.matching.places import country_words, place_words
 from connector.domain.matching.similarity import alike
+from connector.domain.matching.usual import HEAD, MIDDLE, TAIL, USUAL, unexplained
 from connector.domain.matching.view import ProfileView
 
 Features = dict[str, float]
@@ -19,23 +19,23 @@ Features = dict[str, float]
 STRONG = frozenset({"first_last", "pet_last", "initials_last"})
 _GROUP = {
     **dict.fromkeys(("first_last", "pet_last"), "full"),
-    **dict.fromkeys(("initials_last", "initial_last", "cut_last", "first_cut"), "initial"),
+    **dict.fromkeys(("initials_last", "initial_last", "cut_last", "first_cut", "cut_cut"), "initial"),
     **dict.fromkeys(("first_initial", "last", "first", "pet", "initials", "none"), "single"),
 }
 _SHARE = {"initials_last": 0.01, "initial_last": 0.08, "cut_last": 0.02, "first_cut": 0.02, "first_initial": 0.08}
+_CUT_LAST = frozenset({"first_cut", "first_initial", "cut_cut"})
 _STEPS = (1, 2, 3, 4, 6, 9)
 
 
 def compare(view: ProfileView, contact: ContactFacts) -> tuple[Features, Alignment]:
     """The features of a pair and the reading of the handle they rest on."""
-    forms = name_forms(contact.first_name, contact.last_name)
-    reading = align(view.handle.letters, forms)
+    forms = name_forms(contact.first_name, contact.last_name, contact.emails)
+    places = (*place_words(contact.city, contact.state), *country_words(contact.country))
+    reading = align(view.handle.letters, Known(forms, places))
     found: Features = {"base": 1.0}
+    shown = _shown(found, view, forms) if view.named else ""
     if view.handle.plain:
-        _handle_name(found, view, forms, reading)
-        _handle_rest(found, view, contact, reading)
-    if view.display:
-        _display(found, view, forms)
+        _handle(found, view, contact, Known(forms, places), reading, shown)
     _places(found, view, contact)
     _bio(found, view, forms, contact)
     _identifiers(found, view, contact)
@@ -44,18 +44,41 @@ def compare(view: ProfileView, contact: ContactFacts) -> tuple[Features, Alignme
     return found, reading
 
 
-def _handle_name(found: Features, view: ProfileView, forms: NameForms, reading: Alignment) -> None:
+def _handle(
+    found: Features, view: ProfileView, contact: ContactFacts, known: Known, reading: Alignment, shown: str
+) -> None:
+    """The handle in full where it stands alone; beside a shown name it repeats the same evidence and says less."""
+    forms = known.forms
+    rests, left = _rests(found, view, known, reading)
+    if view.named:
+        found[f"also.{reading.pattern}"] = 1.0
+        for step in (1, 3, 6):
+            if left >= step:
+                found[f"also.left_{step}"] = 1.0
+        if shown not in {"first_last", "pet_last"} and reading.pattern != "none":
+            found["also.rarity"] = log_of(namesakes(view, forms, reading))
+        return
+    _name(found, view, forms, reading)
+    _left(found, view, reading, left)
+    for rest in rests:
+        _other_names(found, view, rest, reading)
+    _digits(found, view, contact)
+    if reading.pattern not in STRONG:
+        _similar(found, view.handle.letters, forms)
+
+
+def _name(found: Features, view: ProfileView, forms: NameForms, reading: Alignment) -> None:
     pattern, group = reading.pattern, _GROUP[reading.pattern]
     found[f"name.{pattern}"] = 1.0
     if pattern == "none":
         return
-    found[f"rarity.{group}"] = _log(_namesakes(view, forms, reading))
-    matched = len(reading.first) + len(reading.last)
-    found[f"length.{group}"] = min(matched, 14) / 10
-    if reading.last and len(reading.last) < 4 and pattern not in {"first_cut", "first_initial"}:
-        found["name.short_last"] = 1.0
-    if reading.last_kind and reading.last_at >= 0 and pattern not in {"first_cut", "first_initial"}:
-        found["name.part_of_last"] = 1.0
+    found[f"rarity.{group}"] = log_of(namesakes(view, forms, reading))
+    found[f"length.{group}"] = min(len(reading.first) + len(reading.last), 14) / 10
+    if pattern not in _CUT_LAST and reading.last:
+        if len(reading.last) < 4:
+            found["name.short_last"] = 1.0
+        if reading.last_kind:
+            found[f"name.part_of_last_{group}"] = 1.0
     if reading.first_kind == 1:
         found["name.second_first" if group == "full" else "name.far_initial"] = 1.0
     if 0 <= reading.last_at < reading.first_at:
@@ -63,25 +86,28 @@ def _handle_name(found: Features, view: ProfileView, forms: NameForms, reading: 
     _edges(found, view, reading)
 
 
-def _namesakes(view: ProfileView, forms: NameForms, reading: Alignment) -> float:
+def namesakes(view: ProfileView, forms: NameForms, reading: Alignment) -> float:
     """How many contacts would be expected to show this much of a name by chance."""
     size = max(view.size, 1)
+    share = _SHARE.get(reading.pattern, 1.0)
     if reading.pattern in {"first_last", "pet_last"}:
-        return _family(view, reading.last) * _given(view, reading.first, forms) / size
+        return family(view, reading.last) * given(view, reading.first, forms) / size
     if reading.pattern in {"first", "pet", "first_cut", "first_initial"}:
-        return _given(view, reading.first, forms) * _SHARE.get(reading.pattern, 1.0)
-    if reading.pattern == "initials":
-        return size / 300
-    return _family(view, reading.last) * _SHARE.get(reading.pattern, 1.0)
+        return given(view, reading.first, forms) * share
+    if reading.pattern in {"initials", "cut_cut"}:
+        return size / (300 if reading.pattern == "initials" else 20000)
+    return family(view, reading.last) * share
 
 
-def _family(view: ProfileView, last: str) -> float:
+def family(view: ProfileView, last: str) -> float:
+    """How many contacts bear the last name, the one at hand included."""
     return max(view.count(last).family, 1)
 
 
-def _given(view: ProfileView, first: str, forms: NameForms) -> float:
-    own = sum(view.count(form).given for form, kind in forms.firsts[:6] if kind != PET)
-    return max(view.count(first).given, own if view.count(first).given == 0 else 0, 1)
+def given(view: ProfileView, first: str, forms: NameForms) -> float:
+    """How many contacts bear the first name, or where nobody does, its full form."""
+    bearers = view.count(first).given
+    return max(bearers or sum(view.count(form).given for form, kind in forms.firsts[:6] if kind < PET), 1)
 
 
 def _edges(found: Features, view: ProfileView, reading: Alignment) -> None:
@@ -93,57 +119,68 @@ def _edges(found: Features, view: ProfileView, reading: Alignment) -> None:
     if reading.last_at >= 0:
         marks.append(reading.last_at + len(reading.last))
     clash = sum(at not in starts for at in marks)
-    if not clash:
-        found["edges.agree"] = 1.0
-    elif clash == 1:
-        found["edges.clash_1"] = 1.0
-    else:
-        found["edges.clash_2"] = 1.0
+    found[("edges.agree", "edges.clash_1")[clash] if clash < 2 else "edges.clash_2"] = 1.0
 
 
-def _handle_rest(found: Features, view: ProfileView, contact: ContactFacts, reading: Alignment) -> None:
+def _rests(found: Features, view: ProfileView, known: Known, reading: Alignment) -> tuple[list[str], int]:
+    """The unexplained pieces around the name and their letters, those that are the contact's place taken out."""
     letters = view.handle.letters
+    gaps, left = reading.gaps, reading.left
+    if reading.pattern == "none":
+        gaps, left = ("", "", letters), len(unexplained(letters, TAIL))
+    rests, usual = [], False
+    for where, gap in enumerate(gaps):
+        rest = unexplained(gap, where) if gap else ""
+        usual = usual or len(rest) < len(gap)
+        place = place_in(gap, rest, where, known.places) if gap else ""
+        if place:
+            found[_place_feature(view, place)] = 1.0
+        elif rest:
+            rests.append(rest)
+            if view.count(rest).place and where != MIDDLE:
+                found["rest.other_place"] = 1.0
+    if not view.named:
+        if usual:
+            found["rest.usual_words"] = 1.0
+        if unexplained(gaps[MIDDLE], MIDDLE):
+            found["rest.between"] = 1.0
+    return rests, left
+
+
+def _place_feature(view: ProfileView, place: str) -> str:
+    if len(place) > 2:
+        return "place.in_handle"
+    marked = len(view.handle.letters) - 2 in view.handle.starts
+    return "place.code_marked" if marked else "place.code_in_handle"
+
+
+def _left(found: Features, view: ProfileView, reading: Alignment, left: int) -> None:
     side = "strong" if reading.pattern in STRONG else "weak"
-    rests = [rest for rest in map(unexplained, reading.gaps) if rest]
-    left = reading.left if reading.pattern != "none" else len(unexplained(letters))
-    own = place_words(contact.city, contact.state) + country_words(contact.country)
-    for rest in rests:
-        if rest in own or (len(rest) > 3 and any(rest in place for place in own)):
-            found["place.in_handle"] = 1.0
-            left -= len(rest)
-        elif view.count(rest).place:
-            found["rest.other_place"] = 1.0
-        _other_names(found, view, rest, reading)
     for step in _STEPS:
         if left >= step:
             found[f"left.{side}_{step}"] = 1.0
+    letters = len(view.handle.letters)
     if letters:
-        found[f"covered.{side}"] = max(0.0, 1 - left / len(letters))
-    if any(gap and unexplained(gap) != gap for gap in reading.gaps) or any(gap in AFFIXES for gap in reading.gaps):
-        found["rest.usual_words"] = 1.0
-    if len(reading.gaps) == 3 and unexplained(reading.gaps[1]):
-        found["rest.between"] = 1.0
-    _digits(found, view, contact)
-    if side == "weak" and contact.last_name:
-        _similar(found, letters, contact)
+        found[f"covered.{side}"] = max(0.0, 1 - left / letters)
+    if reading.pattern in STRONG and reading.gaps[HEAD] and unexplained(reading.gaps[HEAD], HEAD):
+        found["left.before_name"] = 1.0
 
 
 def _other_names(found: Features, view: ProfileView, rest: str, reading: Alignment) -> None:
     if len(rest) < 3:
         return
     counts = view.count(rest)
-    if counts.given and not reading.pattern.startswith(("first", "pet")):
-        found["rest.other_first"] = 1.0
-    elif counts.given:
-        found["rest.second_first"] = 1.0
+    has_first = reading.pattern.startswith(("first", "pet"))
+    if counts.given:
+        found["rest.second_first" if has_first else "rest.other_first"] = 1.0
     if counts.family:
-        found["rest.other_last"] = 1.0
+        found["rest.other_last" if not reading.last or len(rest) > 3 else "rest.short_other_last"] = 1.0
     if not counts.given and not counts.family:
-        heads = max(
+        longest = max(
             (size for size in range(3, len(rest)) if view.count(rest[:size]).given or view.count(rest[-size:]).given),
             default=0,
         )
-        if heads >= 4:
+        if longest >= 4:
             found["rest.holds_first"] = 1.0
 
 
@@ -157,40 +194,37 @@ def _digits(found: Features, view: ProfileView, contact: ContactFacts) -> None:
     found[f"digits.{size}"] = 1.0
 
 
-def _similar(found: Features, letters: str, contact: ContactFacts) -> None:
-    forms = name_forms(contact.first_name, contact.last_name)
-    whole = forms.whole.replace(" ", "")
-    similar = alike(letters, whole)
+def _similar(found: Features, letters: str, forms: NameForms) -> None:
+    similar = alike(letters, forms.whole.replace(" ", ""))
     if similar > 0.6:
         found["similar"] = (similar - 0.6) * 2.5
 
 
-def _display(found: Features, view: ProfileView, forms: NameForms) -> None:
+def _shown(found: Features, view: ProfileView, forms: NameForms) -> str:
     words = view.display
-    pairs = [first + second for first, second in pairwise(words)]
-    spoken = {*words, *pairs, view.display_plain}
+    spoken = {*words, *(first + second for first, second in pairwise(words)), view.display_plain}
     last = next((form for form, _ in forms.lasts if form in spoken), "")
     first, kind = next(((form, kind) for form, kind in forms.firsts if form in spoken and form != last), ("", 0))
-    size = max(view.size, 1)
-    if last and first:
-        found["shown.pet_last" if kind == PET else "shown.first_last"] = 1.0
-        found["shown.rarity"] = _log(_family(view, last) * _given(view, first, forms) / size)
-    elif last and forms.initials and any(word == forms.initials[0] for word in words):
-        found["shown.initial_last"] = 1.0
-    elif last:
-        found["shown.last"] = 1.0
-    elif first:
-        found["shown.first"] = 1.0
-    else:
-        found["shown.none"] = 1.0
+    pattern = _shown_pattern(words, forms, first, kind, last)
+    found[f"shown.{pattern}"] = 1.0
+    if pattern in {"first_last", "pet_last"}:
+        found["shown.rarity"] = log_of(family(view, last) * given(view, first, forms) / max(view.size, 1))
+    elif pattern in {"initial_last", "last"}:
+        found["shown.rarity_last"] = log_of(family(view, last))
     known = {form for form, _ in (*forms.firsts, *forms.lasts)}
-    rest = sum(
-        1
-        for word in words
-        if word not in AFFIXES and word not in known and word not in last and word not in forms.initials
-    )
+    rest = [word for word in words if word not in USUAL and word not in known and word not in last]
+    rest = [word for word in rest if word not in forms.initials]
     if rest:
-        found[f"shown.rest_{min(rest, 3)}"] = 1.0
+        found[f"shown.rest_{min(len(rest), 3)}"] = 1.0
+    return pattern
+
+
+def _shown_pattern(words: tuple[str, ...], forms: NameForms, first: str, kind: int, last: str) -> str:
+    if last and first:
+        return "pet_last" if kind >= PET else "first_last"
+    if last:
+        return "initial_last" if forms.initials and forms.initials[0] in words else "last"
+    return "first" if first else "none"
 
 
 def _places(found: Features, view: ProfileView, contact: ContactFacts) -> None:
@@ -233,10 +267,17 @@ def _identifiers(found: Features, view: ProfileView, contact: ContactFacts) -> N
         found["order.equal"] = 1.0
     if view.handles.intersection(contact.handles):
         found["handle.confirmed_elsewhere"] = 1.0
+    _mailbox(found, view, contact)
+
+
+def _mailbox(found: Features, view: ProfileView, contact: ContactFacts) -> None:
+    """People reuse what stands before the @ of their address."""
     own = {view.handle.plain, view.handle.letters} - {""}
-    if own and any(local_key(email) in own for email in contact.emails):
+    locals_ = [local_key(email) for email in contact.emails[:3]]
+    if own.intersection(locals_):
         found["email.local_is_handle"] = 1.0
 
 
-def _log(value: float) -> float:
+def log_of(value: float) -> float:
+    """The decimal logarithm, held between -4 and 2."""
     return max(-4.0, min(2.0, log10(max(value, 1e-4))))

@@ -8,10 +8,10 @@ from collections.abc import Iterable
 from connector.domain.identifiers import canonical_email, canonical_handle, canonical_phone, local_part
 from connector.domain.matching.facts import ContactFacts
 from connector.domain.matching.folding import fold
-from connector.domain.matching.names import name_forms, own_forms
+from connector.domain.matching.names import MAILED, name_forms, own_forms
 from connector.domain.matching.places import place_words
 
-KEYS_VERSION = 1
+KEYS_VERSION = 3
 """Raised whenever keys or words change, so that an index built by an older release asks to be rebuilt."""
 
 FAMILY, GIVEN, PLACE = 0, 1, 2
@@ -58,12 +58,13 @@ def phone_key(phone: str) -> str:
 
 def keys_of(contact: ContactFacts) -> list[str]:
     """The search keys of a canonical contact, sorted, each once."""
-    forms = name_forms(contact.first_name, contact.last_name)
+    forms = name_forms(contact.first_name, contact.last_name, contact.emails)
     lasts, firsts = own_forms(forms.lasts), own_forms(forms.firsts)
-    keys = {f"{last}|{first}" for last in lasts for first in firsts or [""]}
-    keys.update(f"{first}>{last}" for last in lasts[:2] for first in firsts[:2])
+    keys = {f"{last}|{first}" for last in lasts for first in firsts or [forms.initials[:1]]}
+    keys.update(f"{last}|{form}" for last in lasts[:2] for form, kind in forms.firsts if kind == MAILED)
+    keys.update(f"{first}>{last}" for last in lasts[:1] for first in firsts)
     if lasts and firsts:
-        keys.update({f"%{last[:4]}|{firsts[0][:3]}" for last in lasts[:2]})
+        keys.add(f"%{firsts[0][:3]}{lasts[0][:3]}")
     for place in place_words(contact.city, contact.state):
         keys.update(f"{word}~{place}" for word in (*lasts[:2], *firsts[:1]))
     for email in contact.emails:
@@ -87,7 +88,7 @@ def words_of(contact: ContactFacts) -> Counter[Word]:
 
 
 def _clean(text: str | None) -> str | None:
-    cleaned = " ".join(text.split())[:120] if text else ""
+    cleaned = " ".join(text.encode("utf-8", "replace").decode().replace("\0", "").split())[:120] if text else ""
     return cleaned or None
 
 

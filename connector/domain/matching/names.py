@@ -7,8 +7,9 @@ from functools import lru_cache
 
 from connector.domain.matching.folding import fold, twin, word_set
 from connector.domain.matching.nicks import other_forms
+from connector.domain.matching.usual import USUAL
 
-FULL, PART, PET = 0, 1, 2
+FULL, PART, PET, MAILED = 0, 1, 2, 3
 """How a form relates to the name as the CRM writes it."""
 
 _PARTICLES = word_set(
@@ -42,7 +43,7 @@ class NameForms:
 
 @lru_cache(maxsize=65536)
 def given_forms(text: str) -> tuple[Forms, str]:
-    """The forms of a given name and its initials."""
+    """The forms of a given name and its initials; a name of initials only has the joined initials as its form."""
     forms: dict[str, int] = {}
     initials = ""
     for spelled in (fold(text), twin(text)):
@@ -50,7 +51,10 @@ def given_forms(text: str) -> tuple[Forms, str]:
         if not tokens:
             continue
         initials = initials or "".join(token[0] for token in tokens)
-        words = [token for token in tokens if len(token) > 1] or tokens
+        words = [token for token in tokens if len(token) > 1]
+        if not words:
+            forms.update({initials: FULL} if len(initials) > 1 else {})
+            continue
         forms.setdefault(words[0], FULL)
         if len(words) > 1:
             forms.setdefault("".join(words), FULL)
@@ -82,19 +86,39 @@ def family_forms(text: str) -> Forms:
     return _longest_first(forms)[:_MAX_FORMS]
 
 
-def name_forms(first_name: str | None, last_name: str | None) -> NameForms:
-    """All forms of a contact's name; a name given in one field only is read as a family name."""
+def name_forms(first_name: str | None, last_name: str | None, emails: tuple[str, ...] = ()) -> NameForms:
+    """All forms of a contact's name, with the given name its e-mail address shows; one field alone is a family name."""
     firsts, initials = given_forms(first_name or "")
     lasts = family_forms(last_name or "")
     if not lasts and firsts:
-        lasts = tuple((form, kind) for form, kind in firsts if kind != PET)
+        lasts = tuple((form, kind) for form, kind in firsts if kind < PET)
         firsts, initials = (), ""
+    if emails and lasts:
+        firsts = _with_mailed(firsts, lasts, emails)
     return NameForms(firsts, lasts, initials, fold(f"{first_name or ''} {last_name or ''}"))
+
+
+def _with_mailed(firsts: Forms, lasts: Forms, emails: tuple[str, ...]) -> Forms:
+    forms = dict(firsts)
+    for email in emails[:3]:
+        for given in mailed_given(email, lasts[0][0]):
+            forms.setdefault(given, MAILED)
+    return _longest_first(forms) if len(forms) > len(firsts) else firsts
+
+
+@lru_cache(maxsize=65536)
+def mailed_given(email: str, last: str) -> tuple[str, ...]:
+    """The given names that an address of the kind given.family@ shows: what a person goes by."""
+    local = email.rpartition("@")[0].split("+")[0]
+    if last not in local or len(last) < 3:
+        return ()
+    rest = fold(local.replace(last, " ", 1)).split()
+    return tuple(word for word in rest if len(word) > 2 and word.isalpha() and word not in USUAL)
 
 
 def own_forms(forms: Forms, limit: int = 4) -> list[str]:
     """The forms the CRM itself writes, without pet names, the whole name first."""
-    return [form for form, kind in sorted(forms, key=lambda pair: pair[1]) if kind != PET][:limit]
+    return [form for form, kind in sorted(forms, key=lambda pair: pair[1]) if kind < PET][:limit]
 
 
 def _tokens(folded: str | None) -> list[str]:

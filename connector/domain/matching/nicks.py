@@ -47,7 +47,7 @@ def _english() -> NickNamer:
     return NickNamer()
 
 
-@lru_cache(maxsize=32768)
+@lru_cache(maxsize=131072)
 def other_forms(name: str) -> frozenset[str]:
     """The folded pet and full forms that stand for the folded given name: bob and robert give each other."""
     if len(name) < 2:

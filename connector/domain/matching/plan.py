@@ -9,9 +9,10 @@ from connector.domain.identifiers import CROWDED_AT
 from connector.domain.matching.index import Probe, beginning, exactly
 from connector.domain.matching.keys import local_key, phone_key
 from connector.domain.matching.nicks import other_forms
-from connector.domain.matching.view import ProfileView
+from connector.domain.matching.usual import HEAD, TAIL, unexplained
+from connector.domain.matching.view import ProfileView, pieces
 
-MAX_PROBES = 72
+MAX_PROBES = 64
 RARE = 40
 
 
@@ -24,30 +25,47 @@ class Piece(NamedTuple):
     bearers: int
 
 
-def identity_probes(view: ProfileView) -> list[Probe]:
+class SureProbe(NamedTuple):
+    """A probe for an exact identifier, and which of the profile's identifiers it is."""
+
+    kind: str
+    value: str
+    probe: Probe
+
+
+def sure_probes(view: ProfileView) -> list[SureProbe]:
     """Probes for exact identifiers; one more than a crowd is asked for, since a crowd means nothing."""
-    probes = [exactly(f"={email}", CROWDED_AT + 1) for email in sorted(view.emails)[:5]]
-    probes += [
-        exactly(f"@{key}", CROWDED_AT + 1) for key in sorted({local_key(email) for email in view.emails} - {""})[:5]
-    ]
-    probes += [exactly(f"#{phone_key(phone)}", CROWDED_AT + 1) for phone in sorted(view.phones)[:5]]
-    probes += [exactly(f"${order}", CROWDED_AT + 1) for order in sorted(view.orders)[:5]]
-    probes += [exactly(f"!{handle}", CROWDED_AT + 1) for handle in sorted(view.handles)[:8]]
-    for own in dict.fromkeys((view.handle.plain, view.handle.letters)):
-        if len(own) > 3:
-            probes.append(exactly(f"@{own}", CROWDED_AT + 1))
-    return probes
+    asked = [("emails", email, f"={email}") for email in sorted(view.emails)[:5]]
+    asked += [("", email, f"@{local_key(email)}") for email in sorted(view.emails)[:5] if local_key(email)]
+    asked += [("phones", phone, f"#{phone_key(phone)}") for phone in sorted(view.phones)[:5]]
+    asked += [("orders", order, f"${order}") for order in sorted(view.orders)[:5]]
+    asked += [("handles", handle, f"!{handle}") for handle in sorted(view.handles)[:8]]
+    own = dict.fromkeys((view.handle.plain, view.handle.letters))
+    asked += [("", word, f"@{word}") for word in own if len(word) > 3]
+    return [SureProbe(kind, value, exactly(key, CROWDED_AT + 1)) for kind, value, key in asked]
 
 
-def name_probes(view: ProfileView) -> list[Probe]:
-    """Probes for names, the most telling first, each once."""
-    probes = _display_probes(view)
-    letters = view.handle.letters
-    lasts, firsts = _pieces(view, letters)
-    probes += _pair_probes(view, lasts, firsts)
-    probes += _last_probes(letters, view, lasts[:8])
-    probes += _first_probes(letters, view, firsts[:6])
-    probes += _place_probes(view, lasts[:4], firsts[:4])
+class Plan:
+    """The probes for one profile in two helpings: whole names first, and only if none fits, pieces of names."""
+
+    def __init__(self, view: ProfileView) -> None:
+        self._view = view
+        self._lasts, self._firsts = _pieces(view, view.handle.letters)
+
+    def whole_names(self) -> list[Probe]:
+        """Probes for first and last name together, from the shown name and the handle."""
+        return _unique([*_display_probes(self._view), *_pair_probes(self._view, self._lasts, self._firsts)])
+
+    def parts_of_names(self) -> list[Probe]:
+        """Probes for one name, initials, cut names and places, the most telling first."""
+        view, letters = self._view, self._view.handle.letters
+        probes = _last_probes(letters, view, self._lasts[:8])
+        probes += _first_probes(letters, view, self._firsts[:6])
+        probes += _place_probes(view, self._lasts[:4], self._firsts[:4])
+        return _unique([*probes, *_core_probes(view), *_cut_probes(view)])
+
+
+def _unique(probes: list[Probe]) -> list[Probe]:
     return list(dict.fromkeys(probes))[:MAX_PROBES]
 
 
@@ -123,13 +141,40 @@ def _first_probes(letters: str, view: ProfileView, firsts: list[Piece]) -> list[
 
 
 def _place_probes(view: ProfileView, lasts: list[Piece], firsts: list[Piece]) -> list[Probe]:
-    written = [place for place in view.places if view.count(place).place]
-    handle = view.handle.letters
-    ends = {handle[-size:] for size in (2, 3)} | {handle[:size] for size in (2, 3)}
-    places = sorted(written, key=lambda place: (view.count(place).place, place))[:3]
-    places += sorted(end for end in ends if view.count(end).place)[:2]
-    words = dict.fromkeys(piece.word for piece in (*lasts, *firsts) if piece.end - piece.start > 2)
-    return [exactly(f"{word}~{place}", 20) for place in dict.fromkeys(places) for word in list(words)[:4]]
+    letters = view.handle.letters
+    ends = {piece.end for piece in (*lasts[:2], *firsts[:2])}
+
+    def place_like(place: str) -> bool:
+        return len(place) > 3 or place in view.places or letters.endswith(place) or letters.find(place) in ends
+
+    places = sorted(
+        (place for place in {*view.places, *pieces(letters)} if view.count(place).place and place_like(place)),
+        key=lambda place: (place not in view.places, -len(place), place),
+    )[:4]
+    words = dict.fromkeys(piece.word for piece in (*firsts, *lasts) if piece.end - piece.start > 2)
+    return [exactly(f"{word}~{place}", 25) for place in places for word in list(words)[:5] if not _overlap(word, place)]
+
+
+def _overlap(word: str, place: str) -> bool:
+    return word in place or place in word
+
+
+def _core_probes(view: ProfileView) -> list[Probe]:
+    """What is left without usual words may be the start of a long name."""
+    core = unexplained(unexplained(view.handle.letters, HEAD), TAIL)
+    return [beginning(core, 12)] if 3 < len(core) < 10 and not view.count(core).family else []
+
+
+def _cut_probes(view: ProfileView) -> list[Probe]:
+    """The starts of a first and a last name side by side: where words are marked, else in short handles anywhere."""
+    handle = view.handle
+    letters = unexplained(handle.letters, HEAD)
+    shift = handle.letters.find(letters)
+    splits = {start - shift for start in handle.starts} if len(handle.starts) > 2 else set(range(3, len(letters) - 2))
+    if len(handle.starts) <= 2 and len(letters) > 9:
+        return []
+    inside = sorted(split for split in splits if 3 <= split <= len(letters) - 3)
+    return [exactly(f"%{letters[:3]}{letters[split : split + 3]}", 12) for split in inside[:6]]
 
 
 def _display_probes(view: ProfileView) -> list[Probe]:

@@ -8,12 +8,13 @@ from typing import NamedTuple
 from connector.domain.matching.alignment import Alignment
 from connector.domain.matching.facts import ContactFacts, Reason
 from connector.domain.matching.features import Features
-from connector.domain.matching.handles import unexplained
 from connector.domain.matching.scorecard import Scorecard
+from connector.domain.matching.usual import unexplained
 from connector.domain.matching.view import ProfileView
 
 _TOPIC = {
-    "name": "name", "length": "name", "edges": "name", "similar": "name",
+    "name": "name",
+    "also": "name", "length": "name", "edges": "name", "similar": "name",
     "covered": "left", "left": "left", "rarity": "rarity", "rest": "rest", "digits": "digits",
     "shown": "shown", "place": "place", "bio": "bio", "email": "email", "phone": "phone", "order": "order",
     "handle": "handle", "proof": "proof", "warning": "warning", "base": "base",
@@ -30,6 +31,7 @@ _HANDLE = {
     "last": "the handle holds the last name only: {last}",
     "first": "the handle holds the first name only: {first}",
     "pet": "the handle holds a short form of the first name only: {first}",
+    "cut_cut": "the handle holds the starts of first and last name: {first} + {last}",
     "initials": "the handle begins with the initials: {first}",
     "none": "no part of the name stands in the handle",
 }
@@ -44,6 +46,7 @@ _KIND = {
     "last": "handle_has_last",
     "first": "handle_has_first",
     "pet": "handle_has_nickname",
+    "cut_cut": "handle_is_short_first_short_last",
     "initials": "handle_is_initials",
     "none": "handle_has_no_name",
 }
@@ -59,6 +62,7 @@ _REST = {
     "rest.other_first": "the rest of the handle is another first name",
     "rest.second_first": "the rest of the handle is one more first name",
     "rest.other_last": "the rest of the handle is another last name",
+    "rest.short_other_last": "the rest of the handle may be another last name",
     "rest.holds_first": "the rest of the handle holds another first name",
     "rest.other_place": "the rest of the handle is a place that is not the contact's",
     "rest.between": "unexplained letters stand between first and last name",
@@ -69,6 +73,8 @@ _PLACE = {
     "place.state": "the state is the same",
     "place.country": "the country is the same",
     "place.in_handle": "the contact's place stands in the handle",
+    "place.code_marked": "the contact's place ends the handle",
+    "place.code_in_handle": "the contact's place may end the handle",
     "place.other": "the stated place is another",
 }
 _BIO = {
@@ -143,7 +149,8 @@ def _name(scene: Scene) -> tuple[str, str]:
 
 
 def _left(scene: Scene) -> tuple[str, str]:
-    rests = [rest for rest in map(unexplained, scene.reading.gaps or (scene.view.handle.letters,)) if rest]
+    gaps = scene.reading.gaps or ("", "", scene.view.handle.letters)
+    rests = [rest for where, gap in enumerate(gaps) if (rest := unexplained(gap, where))]
     if not any(name.startswith("left.") for name in scene.names) or not rests:
         return "handle_explained", "every letter of the handle is explained"
     letters = sum(map(len, rests))

@@ -36,6 +36,15 @@ class ProfileView:
     size: int = 0
     counts: dict[str, WordCounts] = field(default_factory=dict)
 
+    @property
+    def named(self) -> bool:
+        """Whether a name of its own is shown, not just the handle once more."""
+        return bool(self.display) and self.display_plain != self.handle.letters
+
+    def forget(self, kind: str, value: str) -> None:
+        """Drops one of the profile's identifiers, since a crowd shares it."""
+        setattr(self, kind, getattr(self, kind) - {value})
+
     def count(self, word: str) -> WordCounts:
         """The dictionary's counts of a word, zeros for an unknown one."""
         return self.counts.get(word, UNSEEN)

@@ -1,0 +1,255 @@
+"""Suggestions in bulk, offline: contacts (CSV) and profiles (JSON lines) in, candidates (JSON lines) out.
+
+The same engine as the service's, over a temporary SQLite index; memory stays level however long the files are.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from itertools import islice
+from multiprocessing import get_context
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, TextIO
+
+from sqlalchemy import Connection, Engine, MetaData, create_engine
+
+from connector.domain.matching import Candidate, ContactFacts, ProfileQuery, Scorecard, SuggestionEngine
+from connector.errors import InputInvalid
+from connector.mapping.scorecard import load_scorecard
+from connector.store.suggestion_index import SqlSuggestionIndex
+from connector.store.suggestion_tables import define
+
+CHUNK = 500
+MAX_LINE = 1_000_000
+_TEXTS = ("network", "handle", "display_name", "location", "bio")
+
+Progress = Callable[[str, int], None]
+OnProblem = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What a bulk run did: contacts indexed, profiles answered, those with at least one candidate, rows skipped."""
+
+    contacts: int
+    profiles: int
+    suggested: int
+    skipped: int
+
+
+def suggest_files(
+    contacts: Path,
+    profiles: Path,
+    out: Path,
+    limit: int = 5,
+    progress: Progress = lambda _stage, _done: None,
+    on_problem: OnProblem = lambda _sentence: None,
+    processes: int = 1,
+) -> Summary:
+    """Writes one line of candidates per good profile, in input order; bad rows are told by line and skipped."""
+    problems = _Counted(on_problem)
+    with TemporaryDirectory(prefix="connector-suggest-") as folder:
+        index = Path(folder) / "index.db"
+        known = build_index(index, read_contacts(contacts, problems), lambda done: progress("contacts", done))
+        answered = suggested = 0
+        with out.open("w", encoding="utf-8", newline="\n") as file:
+            for lines in _answers(index, read_profiles(profiles, problems), limit, processes):
+                file.writelines(line for line, _ in lines)
+                answered += len(lines)
+                suggested += sum(found for _, found in lines)
+                progress("profiles", answered)
+    return Summary(known, answered, suggested, problems.count)
+
+
+def build_index(path: Path, contacts: Iterable[ContactFacts], progress: Callable[[int], None]) -> int:
+    """Builds a suggestion index in a SQLite file that is thrown away afterwards; returns the number of contacts."""
+    engine = _open(path)
+    metadata = MetaData()
+    define(metadata)
+    metadata.create_all(engine)
+    with engine.begin() as connection:
+        count = SqlSuggestionIndex(connection).rebuild(contacts, progress)
+    engine.dispose()
+    return count
+
+
+def _open(path: Path) -> Engine:
+    return create_engine(f"sqlite:///{path}")
+
+
+# reading
+
+
+class _Counted:
+    """Passes each problem on and counts it."""
+
+    def __init__(self, tell: OnProblem) -> None:
+        self._tell = tell
+        self.count = 0
+
+    def __call__(self, sentence: str) -> None:
+        self.count += 1
+        self._tell(sentence)
+
+
+def read_contacts(path: Path, on_problem: OnProblem) -> Iterator[ContactFacts]:
+    """The contacts of a CSV with a header; a row without contact_id is told and skipped."""
+    with _text(path) as file:
+        rows = csv.DictReader(_without_nul(file), strict=False)
+        if not rows.fieldnames or "contact_id" not in rows.fieldnames:
+            raise InputInvalid(f"{path.name} has no column contact_id; its first line must name the columns.")
+        while True:
+            try:
+                row = next(rows, None)
+            except csv.Error as problem:
+                on_problem(f"{path.name}, line {rows.line_num}: {problem}; the row is skipped.")
+                continue
+            if row is None:
+                return
+            facts = _contact(row)
+            if facts is None:
+                on_problem(f"{path.name}, line {rows.line_num}: no contact_id; the row is skipped.")
+            else:
+                yield facts
+
+
+def _contact(row: dict[str, Any]) -> ContactFacts | None:
+    def value(name: str) -> str | None:
+        text = row.get(name)
+        return text.strip() or None if isinstance(text, str) else None
+
+    contact_id = value("contact_id")
+    if contact_id is None:
+        return None
+    emails, phones = value("email"), value("phone")
+    return ContactFacts(
+        contact_id=contact_id,
+        first_name=value("first_name"),
+        last_name=value("last_name"),
+        emails=(emails,) if emails else (),
+        phones=(phones,) if phones else (),
+        city=value("city"),
+        state=value("state"),
+        country=value("country"),
+    )
+
+
+def read_profiles(path: Path, on_problem: OnProblem) -> Iterator[tuple[str, ProfileQuery]]:
+    """The profiles of a JSON-lines file with their ids; a line that is no profile is told and skipped."""
+    with _text(path) as file:
+        for number, line in enumerate(file, 1):
+            if not line.strip():
+                continue
+            try:
+                yield _profile(line)
+            except ValueError as problem:
+                on_problem(f"{path.name}, line {number}: {problem}; the row is skipped.")
+
+
+def _profile(line: str) -> tuple[str, ProfileQuery]:
+    if len(line) > MAX_LINE:
+        raise ValueError("longer than a million characters")
+    try:
+        row = json.loads(line)
+    except (json.JSONDecodeError, RecursionError):
+        raise ValueError("is no JSON") from None
+    if not isinstance(row, dict):
+        raise ValueError("is no JSON object")  # noqa: TRY004
+    profile_id = row.get("profile_id")
+    if not isinstance(profile_id, str) or not profile_id:
+        raise ValueError("profile_id is missing or no text")
+    texts: dict[str, Any] = {name: row.get(name) for name in _TEXTS}
+    wrong = [name for name, text in texts.items() if text is not None and not isinstance(text, str)]
+    if wrong:
+        raise ValueError(f"{wrong[0]} is no text")
+    return profile_id, ProfileQuery(
+        network=texts["network"] or "",
+        handle=texts["handle"],
+        display_name=texts["display_name"],
+        location=texts["location"],
+        bio=texts["bio"],
+    )
+
+
+def _text(path: Path) -> TextIO:
+    try:
+        return path.open(encoding="utf-8-sig", errors="replace", newline="")
+    except OSError as problem:
+        raise InputInvalid(f"{path} cannot be read: {problem.strerror}.") from problem
+
+
+def _without_nul(lines: Iterable[str]) -> Iterator[str]:
+    return (line.replace("\0", "") for line in lines)
+
+
+# answering
+
+
+class _Answerer:
+    """One process's engine over the index file."""
+
+    def __init__(self, path: Path, card: Scorecard) -> None:
+        self._connection: Connection = _open(path).connect()
+        self._engine = SuggestionEngine(SqlSuggestionIndex(self._connection), card)
+
+    def lines(self, profiles: list[tuple[str, ProfileQuery]], limit: int) -> list[tuple[str, bool]]:
+        """The output lines of some profiles, each with whether anybody was found."""
+        result = []
+        for profile_id, query in profiles:
+            candidates = self._engine.suggest(query, limit)
+            row = {"profile_id": profile_id, "candidates": [as_row(each) for each in candidates]}
+            result.append((json.dumps(row, ensure_ascii=False) + "\n", bool(candidates)))
+        return result
+
+    def close(self) -> None:
+        """Lets the index file go."""
+        self._connection.close()
+        self._connection.engine.dispose()
+
+
+def as_row(candidate: Candidate) -> dict[str, Any]:
+    """A candidate as the bulk file has it."""
+    row: dict[str, Any] = {
+        "contact_id": candidate.contact_id,
+        "score": round(candidate.score, 6),
+        "reasons": [
+            {"kind": each.kind, "detail": each.detail, "weight": round(each.weight, 4)} for each in candidate.reasons
+        ],
+    }
+    return row | ({"duplicates": list(candidate.duplicates)} if candidate.duplicates else {})
+
+
+_worker: _Answerer | None = None
+
+
+def _start_worker(path: Path) -> None:
+    global _worker  # noqa: PLW0603 - the pool's own way to keep one engine per process
+    _worker = _Answerer(path, load_scorecard())
+
+
+def _work(profiles: list[tuple[str, ProfileQuery]], limit: int) -> list[tuple[str, bool]]:
+    if _worker is None:
+        raise RuntimeError("the worker process was not started by the pool")
+    return _worker.lines(profiles, limit)
+
+
+def _answers(
+    index: Path, profiles: Iterator[tuple[str, ProfileQuery]], limit: int, processes: int
+) -> Iterator[list[tuple[str, bool]]]:
+    chunks = iter(lambda: list(islice(profiles, CHUNK)), [])
+    if processes <= 1:
+        answerer = _Answerer(index, load_scorecard())
+        for chunk in chunks:
+            yield answerer.lines(chunk, limit)
+        answerer.close()
+        return
+    with ProcessPoolExecutor(processes, get_context("spawn"), initializer=_start_worker, initargs=(index,)) as pool:
+        # A few chunks ahead and no more: input order is kept and memory stays level.
+        while ahead := [pool.submit(_work, chunk, limit) for chunk in islice(chunks, processes * 2)]:
+            for each in ahead:
+                yield each.result()
