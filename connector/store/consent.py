@@ -5,11 +5,24 @@ Nothing here decides; whoever changes a link goes through ``flows/consent/acts``
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, delete, exists, func, insert, select, update
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Connection,
+    Row,
+    and_,
+    bindparam,
+    delete,
+    exists,
+    func,
+    insert,
+    select,
+    update,
+)
 
 from connector.domain.consent import (
     TERMINAL,
@@ -29,6 +42,17 @@ from connector.store.unit_of_work import UnitOfWork
 T = TypeVar("T")
 CHUNK = 500
 """How many keys one statement takes; SQLite's oldest limit is 999."""
+
+
+_IDS: BindParameter[Any] = bindparam("ids", expanding=True)
+_IN_ORDER = select(links).order_by(links.c.asked_at, links.c.id)
+_ACTIVE = _IN_ORDER.where(links.c.profile_id.in_(_IDS), links.c.state == LinkState.ACTIVE.value)
+_OF_ACCOUNTS = _IN_ORDER.where(links.c.profile_id.in_(_IDS))
+_GRANTS = select(grants).where(grants.c.link_id.in_(_IDS)).order_by(grants.c.seq)
+_HOLDS = select(link_holds).where(link_holds.c.link_id.in_(_IDS))
+_ENTRIES = select(ledger.c.seq, ledger.c.link_id).where(ledger.c.seq.in_(_IDS))
+_LIVING = select(crm_contacts.c.crm_id).where(crm_contacts.c.crm_id.in_(_IDS), crm_contacts.c.is_deleted.is_(False))
+"""Built once: the gate runs them for every record that is written."""
 
 
 def links_of_profile(connection: Connection, profile_id: str) -> list[LinkRecord]:
@@ -61,8 +85,7 @@ def active_links(connection: Connection, profile_ids: Collection[str]) -> dict[s
     """The links in force of each account that has any."""
     found: dict[str, list[LinkRecord]] = {}
     for part in chunks(profile_ids):
-        condition = and_(links.c.profile_id.in_(part), links.c.state == LinkState.ACTIVE.value)
-        for each in links_where(connection, condition):
+        for each in _records(connection, connection.execute(_ACTIVE, {"ids": part}).all()):
             found.setdefault(each.profile_id, []).append(each)
     return found
 
@@ -71,22 +94,24 @@ def latest_links(connection: Connection, profile_ids: Collection[str]) -> dict[s
     """Each account's newest link, in whatever state."""
     found: dict[str, LinkRecord] = {}
     for part in chunks(profile_ids):
-        found |= {each.profile_id: each for each in links_where(connection, links.c.profile_id.in_(part))}
+        rows = connection.execute(_OF_ACCOUNTS, {"ids": part}).all()
+        found |= {each.profile_id: each for each in _records(connection, rows)}
     return found
 
 
 def links_where(connection: Connection, condition: ColumnElement[bool]) -> list[LinkRecord]:
     """The links that meet the condition with what stands for each purpose and their holds, oldest first."""
-    rows = connection.execute(select(links).where(condition).order_by(links.c.asked_at, links.c.id)).all()
-    if not rows:
-        return []
+    return _records(connection, connection.execute(_IN_ORDER.where(condition)).all())
+
+
+def _records(connection: Connection, rows: Sequence[Row[Any]]) -> list[LinkRecord]:
     ids = [row.id for row in rows]
     standing: dict[str, dict[str, Grant]] = {each: {} for each in ids}
     resting: dict[str, list[Hold]] = {each: [] for each in ids}
     for part in chunks(ids):
-        for row in connection.execute(select(grants).where(grants.c.link_id.in_(part)).order_by(grants.c.seq)):
+        for row in connection.execute(_GRANTS, {"ids": part}):
             standing[row.link_id][row.purpose] = _grant(row)
-        for row in connection.execute(select(link_holds).where(link_holds.c.link_id.in_(part))):
+        for row in connection.execute(_HOLDS, {"ids": part}):
             resting[row.link_id].append(_hold(row))
     return [_link(row, standing[row.id], resting[row.id]) for row in rows]
 
@@ -96,8 +121,7 @@ def entries_behind(connection: Connection, records: Iterable[LinkRecord]) -> set
     wanted = {grant.seq for record in records for grant in record.grants.values()}
     found: set[tuple[int, str]] = set()
     for part in chunks(wanted):
-        rows = connection.execute(select(ledger.c.seq, ledger.c.link_id).where(ledger.c.seq.in_(part)))
-        found |= {(row.seq, row.link_id) for row in rows}
+        found |= {(row.seq, row.link_id) for row in connection.execute(_ENTRIES, {"ids": part})}
     return found
 
 
@@ -105,8 +129,7 @@ def living_contacts(connection: Connection, contact_ids: Collection[str]) -> set
     """Those of the contacts that the CRM has and has not deleted."""
     found: set[str] = set()
     for part in chunks(contact_ids):
-        living = and_(crm_contacts.c.crm_id.in_(part), crm_contacts.c.is_deleted.is_(False))
-        found |= set(connection.execute(select(crm_contacts.c.crm_id).where(living)).scalars())
+        found |= set(connection.execute(_LIVING, {"ids": part}).scalars())
     return found
 
 

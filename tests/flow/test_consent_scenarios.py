@@ -35,8 +35,8 @@ SERVICE_YES = {"service": Answer.YES}
 
 
 @pytest.fixture
-def desk(any_store: Store, clock: FakeClock) -> Desk:
-    return desk_on(any_store, clock)
+def desk(store: Store, clock: FakeClock) -> Desk:
+    return desk_on(store, clock)
 
 
 def test_an_unknown_account_gets_a_case_without_a_contact_and_no_entry_in_the_ledger(desk: Desk) -> None:

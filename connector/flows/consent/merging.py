@@ -7,6 +7,7 @@ the earlier expiry, every hold. Nothing that was denied becomes allowed but by b
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime
 
 from connector.domain.consent import (
@@ -147,17 +148,17 @@ def _stricter(
         return ours if already else Grant(purpose, theirs.state, theirs.decided_at)
     if ours is None or not ours.is_granted:
         return ours
-    if theirs is None or not theirs_is_active or not theirs.is_granted:
+    if theirs is None or not theirs_is_active or theirs.state is GrantState.NARROWED:
         return Grant(purpose, GrantState.NARROWED, now)
+    if theirs.state in (GrantState.EXPIRED, GrantState.STALE):
+        return replace(ours, state=theirs.state, decided_at=now)
     if ctx.consent.is_stale(purpose, theirs.notice_id, theirs.notice_version, now):
         return theirs
     ends = [each for each in (ours.expires_at, theirs.expires_at) if each is not None]
     earliest = min(ends, default=None)
     if earliest == ours.expires_at:
         return ours
-    return Grant(
-        purpose, ours.state, ours.decided_at, 0, ours.notice_id, ours.notice_version, ours.granted_at, earliest
-    )
+    return replace(ours, expires_at=earliest)
 
 
 def _latest(records: list[LinkRecord]) -> LinkRecord | None:
