@@ -19,6 +19,9 @@ OBJECT = (
 )
 
 
+NUMBER = "<precision>9</precision><scale>0</scale>"
+
+
 def _field(kind: str, more: str = "", name: str = "Any__c", label: str = "<label>Any</label>") -> str:
     return f"<fields><fullName>{name}</fullName>{label}<type>{kind}</type>{more}</fields>"
 
@@ -119,14 +122,14 @@ def test_new_fields_and_values_reach_an_object_with_rows(bare: Caller) -> None:
         (_object(_field("Date", name="Any")), "ends in __c"),
         (_object(_field("Date", label="")), "Required field is missing: label"),
         (_object(_field("Lookup", "<referenceTo>No__c</referenceTo>")), "referenceTo value of 'No__c'"),
-        (_object(_field("Number", "<precision>9</precision><scale>0</scale><formula>No__c + 1</formula>")),
+        (_object(_field("Number", NUMBER + "<formula>No__c + 1</formula>")),
          "Field No__c does not exist"),
-        (_object(_field("Number", "<precision>9</precision><scale>0</scale><formula>WHAT(1)</formula>")),
+        (_object(_field("Number", NUMBER + "<formula>WHAT(1)</formula>")),
          "Unknown function WHAT"),
-        (_object(_field("Number", "<precision>9</precision><scale>0</scale><formula>IF(1)</formula>")),
+        (_object(_field("Number", NUMBER + "<formula>IF(1)</formula>")),
          "Incorrect number of parameters"),
-        (_object(_field("Number", "<precision>9</precision><scale>0</scale><formula>1 +</formula>")), "Syntax error"),
-        (_object(_field("Number", "<precision>9</precision><scale>0</scale><formula>CreatedDate + CreatedDate</formula>")),
+        (_object(_field("Number", NUMBER + "<formula>1 +</formula>")), "Syntax error"),
+        (_object(_field("Number", NUMBER + "<formula>CreatedDate + CreatedDate</formula>")),
          "can only be subtracted"),
         (_object(head="<label>Thing</label>"), "Must specify label, pluralLabel and nameField"),
         (_object(head=OBJECT.replace("<sharingModel>Read</sharingModel>", "")), "sharingModel"),
@@ -160,7 +163,8 @@ def test_a_wrong_component_fails_with_its_reason(bare: Caller, name: str, conten
 
 
 def test_a_required_field_in_a_permission_set_is_refused(bare: Caller) -> None:
-    content = f"<PermissionSet {XMLNS}><label>P</label><fieldPermissions><field>Thing__c.Any__c</field></fieldPermissions></PermissionSet>"
+    permission = "<fieldPermissions><field>Thing__c.Any__c</field></fieldPermissions>"
+    content = f"<PermissionSet {XMLNS}><label>P</label>{permission}</PermissionSet>"
     required = _object(_field("Text", "<length>10</length><required>true</required>"))
     result = _deploy(bare, _zip(**{"objects__Thing__c.object": required, "permissionsets__P.permissionset": content}))
     assert _problems(result) == ["You cannot deploy to a required field: Thing__c.Any__c"]
@@ -192,10 +196,8 @@ def test_a_master_takes_its_details_along(bare: Caller) -> None:
 def test_what_the_manifest_names_must_be_in_the_zip(bare: Caller) -> None:
     out = BytesIO()
     with zipfile.ZipFile(out, "w") as archive:
-        archive.writestr(
-            "src/package.xml",
-            f"<Package {XMLNS}><types><members>No__c</members><members>*</members><name>CustomObject</name></types></Package>",
-        )
+        types = "<types><members>No__c</members><members>*</members><name>CustomObject</name></types>"
+        archive.writestr("src/package.xml", f"<Package {XMLNS}>{types}</Package>")
     assert "'No__c' of type CustomObject was named in package.xml" in _problems(_deploy(bare, out.getvalue()))[0]
 
 
