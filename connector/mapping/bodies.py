@@ -77,7 +77,7 @@ def _finite(digits: str) -> float:
 def check_depth(value: Any) -> None:
     """Nothing when the value is nested at most MAX_DEPTH deep; PayloadUnreadable otherwise."""
     level = [value]
-    for _ in range(MAX_DEPTH + 1):
+    for _ in range(MAX_DEPTH):
         below: list[Any] = []
         for each in level:
             if type(each) is dict:
@@ -125,13 +125,15 @@ def _feed(body: bytes, content_type: str) -> dict[str, Any]:
         raise PayloadUnreadable(f"A feed was expected, but the content type is `{media[:60]}`.")
     if _DOCTYPE.search(body):
         raise PayloadUnreadable("The feed has a DOCTYPE or entity, which is refused because it can hide a bomb.")
+    if not body.strip():
+        raise PayloadUnreadable("The body is empty.")
     if b"\x00" in body:
         raise PayloadUnreadable("The feed is not UTF-8; only UTF-8 is read.")
     import feedparser
 
     # A stream, never the bytes themselves: feedparser would try to open those as an address or a file name.
     parsed = feedparser.parse(BytesIO(body), sanitize_html=True, resolve_relative_uris=False)
-    if parsed.bozo and not parsed.entries and not parsed.feed:
+    if not parsed.version and not parsed.entries:
         raise PayloadUnreadable("This is neither Atom nor RSS.")
     found: dict[str, Any] = _plain({"feed": parsed.feed, "entries": parsed.entries})
     return found

@@ -29,6 +29,11 @@ def _identifier(value: Any) -> str | None:
     raise FieldWrong(f"an id is needed, not {_kind(value)}")
 
 
+def _version(value: Any) -> str | None:
+    """A version orders states and names nobody, so a decimal number may stand for it."""
+    return str(value) if isinstance(value, float) else _identifier(value)
+
+
 def _words(value: Any) -> str | None:
     if isinstance(value, str):
         return value or None
@@ -83,7 +88,7 @@ FIELDS: dict[str, Callable[[Any], Any]] = {
     "parent_id": _identifier,
     "customer_id": _identifier,
     "scope": _identifier,
-    "version": _identifier,
+    "version": _version,
     "occurred_at": _moment,
     "text": _words,
     "lang": _attribute,

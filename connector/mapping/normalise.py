@@ -199,8 +199,11 @@ def build(mapping: SourceMapping, rule: Rule, scope: Scope, only: str | None = N
     account = values.get("account_id") or only
     author = Author(**{key[7:]: value for key, value in values.items() if key.startswith("author.")})
     direction = _direction(rule, scope, author.external_id, account)
-    role = _word(rule.author_role, scope, AuthorRole, "author_role") or _ROLE[direction]
-    inbound_author = author.external_id if direction is Direction.INBOUND else None
+    usual = AuthorRole.UNKNOWN if rule.kind in _LENIENT else _ROLE[direction]
+    role = _word(rule.author_role, scope, AuthorRole, "author_role") or usual
+    customer = values.get("customer_id")
+    if direction is Direction.INBOUND and author.external_id is not None:
+        customer = author.external_id
     return Event(
         network=_network(mapping, rule, scope),
         kind=rule.kind,
@@ -219,7 +222,7 @@ def build(mapping: SourceMapping, rule: Rule, scope: Scope, only: str | None = N
         permalink=values.get("permalink"),
         author=author,
         author_role=role,
-        customer_id=values.get("customer_id") or inbound_author,
+        customer_id=None if _is_brand(customer, account, scope) else customer,
         attachments=_attachments(rule, scope) if rule.attachments else (),
         extra={name: value for name, getter in rule.extra if (value := _read(name, getter, scope)) is not None},
     )
@@ -253,9 +256,11 @@ def _direction(rule: Rule, scope: Scope, author: str | None, account: str | None
     stated = _word(rule.direction, scope, Direction, "direction")
     if stated is not None:
         return stated
-    if author is not None and (author == account or author.casefold() in scope.accounts):
-        return Direction.OUTBOUND
-    return Direction.INBOUND
+    return Direction.OUTBOUND if _is_brand(author, account, scope) else Direction.INBOUND
+
+
+def _is_brand(someone: str | None, account: str | None, scope: Scope) -> bool:
+    return someone is not None and (someone == account or someone.casefold() in scope.accounts)
 
 
 def _word(getter: Getter | None, scope: Scope, words: type[Word], name: str) -> Word | None:

@@ -98,14 +98,14 @@ FORMATS: dict[str, Callable[[object], datetime]] = {
 
 def parse_time(value: object, formats: tuple[str, ...]) -> datetime:
     """The moment in UTC, cut to milliseconds, by the first format that fits; TimeUnreadable when none does."""
-    reason = "no format is stated"
+    reasons: list[str] = []
     for name in formats:
         try:
             moment = FORMATS[name](value).astimezone(UTC)
         except (TimeUnreadable, OverflowError) as error:
-            reason = str(error)
+            reasons.append(str(error))
             continue
         if EARLIEST <= moment < LATEST:
             return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
-        reason = "the year is not between 1990 and 2099; is the unit right?"
-    raise TimeUnreadable(reason)
+        reasons.append("the year is not between 1990 and 2099; is the unit right?")
+    raise TimeUnreadable(", ".join(reasons) or "no format is stated")

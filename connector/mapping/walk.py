@@ -101,7 +101,8 @@ def _down(steps: tuple[Step, ...], here: Found, coverage: Coverage) -> Iterator[
     if not step.many or (step.key is None and type(value) is dict):
         # A leading `[]` also takes a body that is a single object.
         frames = (*here.frames, value) if step.many else here.frames
-        coverage.hits.add(path)
+        if step.many:
+            coverage.hits.add(path)
         yield from _down(steps[1:], Found(path, value, frames), coverage)
     elif type(value) is list:
         coverage.hits.add(path)
