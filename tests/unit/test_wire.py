@@ -1,0 +1,324 @@
+"""The gateway against answers that go wrong, one by one."""
+
+from __future__ import annotations
+
+import time
+from base64 import b64decode
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs
+
+import jwt
+import orjson
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+from werkzeug.wrappers import Request, Response
+
+from connector.crm.port import Outcome
+from connector.crm.salesforce import SalesforceGateway
+from connector.errors import (
+    ConnectorError,
+    CrmLoginFailed,
+    CrmRateLimited,
+    CrmRejected,
+    CrmUnavailable,
+    Misconfigured,
+)
+from tests.crm_org import settings_for
+from tests.wire_stub import WireStub, answer, refusal, wire_stub
+
+OBJ, KEY = "Social_Profile__c", "Profile_Key__c"
+TIMEOUT = (1.0, 0.5)
+
+
+class Hand:
+    """A clock that a test moves."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def hand() -> Hand:
+    return Hand()
+
+
+@pytest.fixture
+def stub() -> Iterator[WireStub]:
+    with wire_stub() as stub:
+        yield stub
+
+
+@pytest.fixture
+def crm(stub: WireStub, hand: Hand) -> Iterator[SalesforceGateway]:
+    gateway = SalesforceGateway(settings_for(stub.url), timeout=TIMEOUT, monotonic=hand, sleep=lambda _: None)
+    yield gateway
+    gateway.close()
+
+
+def rows(*keys: str) -> list[dict[str, str]]:
+    return [{KEY: key} for key in keys]
+
+
+@pytest.mark.parametrize(
+    ("reply", "error"),
+    [
+        (refusal(503, "SERVER_UNAVAILABLE"), CrmUnavailable),
+        (refusal(500, "UNKNOWN_EXCEPTION"), CrmUnavailable),
+        (Response("<html>We are down for maintenance.</html>", 503, content_type="text/html"), CrmUnavailable),
+        (Response(b"", 406), CrmUnavailable),
+        (Response(b"", 420), CrmRateLimited),
+        (refusal(429, "TOO_MANY_REQUESTS"), CrmRateLimited),
+        (refusal(403, "REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded."), CrmRateLimited),
+        (refusal(403, "API_DISABLED_FOR_ORG", "API is not enabled for this Organization"), Misconfigured),
+        (refusal(403, "TXN_SECURITY_METERING_ERROR"), Misconfigured),
+        (refusal(404, "NOT_FOUND"), Misconfigured),
+        (refusal(410, "UNSUPPORTED_API_VERSION"), Misconfigured),
+        (refusal(400, "INVALID_FIELD", "No such column 'X__c' on sobject of type Y"), Misconfigured),
+        (refusal(400, "INVALID_TYPE"), Misconfigured),
+        (refusal(400, "UNABLE_TO_LOCK_ROW"), CrmUnavailable),
+        (refusal(415, "UNSUPPORTED_MEDIA_TYPE"), CrmRejected),
+        (Response(b"", 302, {"Location": "https://evil.example/steal"}), Misconfigured),
+        (Response(b'[{"id":"a00', 200, content_type="application/json"), CrmUnavailable),
+        (Response("<html>", 200, content_type="text/html"), CrmUnavailable),
+    ],
+)
+def test_a_whole_call_that_fails_raises_by_what_recovers_from_it(
+    stub: WireStub, crm: SalesforceGateway, reply: Response, error: type[ConnectorError]
+) -> None:
+    stub.next(reply)
+    with pytest.raises(error):
+        crm.upsert(OBJ, KEY, rows("a"))
+    assert len(stub.calls()) == 1
+
+
+@pytest.mark.parametrize(
+    ("code", "outcome"),
+    [
+        ("UNABLE_TO_LOCK_ROW", Outcome.RETRY),
+        ("SERVER_UNAVAILABLE", Outcome.RETRY),
+        ("DUPLICATE_VALUE", Outcome.RETRY),
+        ("ALL_OR_NONE_OPERATION_ROLLED_BACK", Outcome.RETRY),
+        ("REQUEST_LIMIT_EXCEEDED", Outcome.WAIT),
+        ("ENTITY_IS_DELETED", Outcome.REMAP),
+        ("INVALID_CROSS_REFERENCE_KEY", Outcome.REMAP),
+        ("STORAGE_LIMIT_EXCEEDED", Outcome.HALT),
+        ("INSUFFICIENT_ACCESS_OR_READONLY", Outcome.HALT),
+        ("INVALID_FIELD", Outcome.HALT),
+        ("FIELD_CUSTOM_VALIDATION_EXCEPTION", Outcome.DEAD),
+        ("REQUIRED_FIELD_MISSING", Outcome.DEAD),
+        ("DUPLICATES_DETECTED", Outcome.DEAD),
+        ("INSUFFICIENT_ACCESS_ON_CROSS_REFERENCE_ENTITY", Outcome.DEAD),
+        ("CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", Outcome.DEAD),
+        ("A_CODE_OF_NEXT_YEAR", Outcome.DEAD),
+    ],
+)
+def test_a_rows_code_decides_its_outcome(stub: WireStub, crm: SalesforceGateway, code: str, outcome: Outcome) -> None:
+    error = {"statusCode": code, "message": "in the org's words", "fields": ["Handle__c"]}
+    stub.next(answer([{"success": False, "errors": [error]}]))
+    (result,) = crm.upsert(OBJ, KEY, rows("a"))
+    assert (result.outcome, result.code, result.message) == (outcome, code, "in the org's words")
+
+
+def test_a_parent_that_is_not_there_is_looked_up_though_its_code_says_field(
+    stub: WireStub, crm: SalesforceGateway
+) -> None:
+    words = "Foreign key external ID: abc not found for field Profile_Key__c in entity Social_Profile__c"
+    stub.next(answer([{"success": False, "errors": [{"statusCode": "INVALID_FIELD", "message": words}]}]))
+    (result,) = crm.upsert("Case", "Connector_Key__c", [{"Connector_Key__c": "c"}])
+    assert result.outcome is Outcome.REMAP
+
+
+def test_fewer_answers_than_records_settle_none_of_them(stub: WireStub, crm: SalesforceGateway) -> None:
+    stub.next(answer([{"id": "a00000000000001AAA", "success": True, "errors": [], "created": True}]))
+    assert [each.outcome for each in crm.upsert(OBJ, KEY, rows("a", "b"))] == [Outcome.RETRY, Outcome.RETRY]
+
+
+def poisoned(stub: WireStub, *poison: str) -> None:
+    """Makes every call that carries one of these keys fail as a whole."""
+
+    def reply(request: Request) -> Response | None:
+        stub.script.append(reply)
+        sent = {row[KEY] for row in orjson.loads(request.get_data())["records"]}
+        return refusal(400, "JSON_PARSER_ERROR", "Unexpected character") if sent & set(poison) else None
+
+    stub.script.append(reply)
+
+
+@pytest.mark.parametrize("place", [0, 77, 199])
+def test_one_poison_record_of_200_is_found_in_at_most_nine_more_calls(
+    stub: WireStub, crm: SalesforceGateway, place: int
+) -> None:
+    poisoned(stub, f"k{place}")
+    results = crm.upsert(OBJ, KEY, rows(*(f"k{number}" for number in range(200))))
+    assert [at for at, each in enumerate(results) if each.outcome is Outcome.DEAD] == [place]
+    assert sum(each.outcome is Outcome.OK for each in results) == 199
+    assert results[place].code == "JSON_PARSER_ERROR"
+    assert len(stub.calls()) <= 10
+
+
+def test_a_batch_full_of_poison_stops_after_a_bounded_number_of_calls(stub: WireStub, crm: SalesforceGateway) -> None:
+    keys = [f"k{number}" for number in range(200)]
+    poisoned(stub, *keys)
+    results = crm.upsert(OBJ, KEY, rows(*keys))
+    assert {each.outcome for each in results} == {Outcome.DEAD, Outcome.RETRY}
+    assert len(stub.calls()) <= 50
+
+
+def test_a_connection_that_breaks_and_a_server_that_hangs_are_unavailable(
+    stub: WireStub, crm: SalesforceGateway
+) -> None:
+    def hang(_request: Request) -> Response:
+        time.sleep(TIMEOUT[1] + 0.3)
+        return answer([])
+
+    stub.next(hang)
+    with pytest.raises(CrmUnavailable, match="timed out"):
+        crm.upsert(OBJ, KEY, rows("a"))
+
+
+def test_retry_after_reaches_the_caller(stub: WireStub, crm: SalesforceGateway) -> None:
+    stub.next(refusal(429, "TOO_MANY_REQUESTS", Retry_After="30"))
+    with pytest.raises(CrmRateLimited) as raised:
+        crm.upsert(OBJ, KEY, rows("a"))
+    assert raised.value.retry_after == 30
+
+
+def test_the_orgs_own_figure_counts_not_the_apps(stub: WireStub, crm: SalesforceGateway) -> None:
+    stub.next(refusal(503, "SERVER_UNAVAILABLE", Sforce_Limit_Info="per-app-api-usage=1/2(appName=x); api-usage=9/10"))
+    with pytest.raises(CrmUnavailable):
+        crm.fields(OBJ)
+    budget = crm.budget()
+    assert budget is not None
+    assert (budget.used, budget.total) == (9, 10)
+
+
+def test_headers_survive_the_renewal_of_a_token(stub: WireStub, crm: SalesforceGateway) -> None:
+    stub.next(refusal(401, "INVALID_SESSION_ID"))
+    crm.upsert(OBJ, KEY, rows("a"), assign=True)
+    sent = [headers for method, _, headers, _ in stub.seen if method == "PATCH"]
+    assert [each["Sforce-Auto-Assign"] for each in sent] == ["TRUE", "TRUE"]
+    assert all("X-Prettyprint" not in {name.title() for name in each} for each in sent)
+    assert sent[0]["Authorization"] != sent[1]["Authorization"]
+
+
+def test_a_token_that_is_refused_at_once_is_not_renewed_for_ever(
+    stub: WireStub, crm: SalesforceGateway, hand: Hand
+) -> None:
+    def refuse(_request: Request) -> Response:
+        stub.script.append(refuse)
+        return refusal(401, "INVALID_SESSION_ID")
+
+    stub.script.append(refuse)
+    for _ in range(10):
+        with pytest.raises(CrmLoginFailed):
+            crm.upsert(OBJ, KEY, rows("a"))
+    assert crm.calls().logins <= 6
+
+
+def test_a_dead_grant_is_tried_three_times_then_left_alone_until_time_has_passed(
+    stub: WireStub, crm: SalesforceGateway, hand: Hand
+) -> None:
+    dead = {"error": "invalid_grant", "error_description": "no client credentials user enabled"}
+    stub.token_answers.extend(answer(dead, 400) for _ in range(3))
+    for _ in range(8):
+        with pytest.raises(CrmLoginFailed, match="run-as user") as raised:
+            crm.fields(OBJ)
+        assert raised.value.retry_after
+    assert crm.calls().logins == 3
+    hand.now += 61
+    assert crm.fields(OBJ) is not None
+
+
+def test_a_token_endpoint_that_is_away_kills_no_grant(stub: WireStub, crm: SalesforceGateway) -> None:
+    stub.token_answers.extend(Response(b"", 503) for _ in range(5))
+    for _ in range(5):
+        with pytest.raises(CrmUnavailable):
+            crm.fields(OBJ)
+    assert crm.fields(OBJ) is not None
+
+
+def test_an_instance_outside_salesforce_is_never_called(stub: WireStub, crm: SalesforceGateway) -> None:
+    stub.token_answers.append(answer({"access_token": "t", "instance_url": "https://evil.example"}))
+    with pytest.raises(Misconfigured, match="outside"):
+        crm.fields(OBJ)
+
+
+def test_client_credentials_go_by_basic_and_never_in_the_body(stub: WireStub, crm: SalesforceGateway) -> None:
+    crm.fields(OBJ)
+    _, _, headers, body = stub.seen[0]
+    assert b64decode(headers["Authorization"].removeprefix("Basic ")) == b"sandbox-client:sandbox-secret"
+    assert parse_qs(body.decode()) == {"grant_type": ["client_credentials"]}
+
+
+def test_a_jwt_bearer_is_signed_for_the_audience_and_short_lived(stub: WireStub) -> None:
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    pem = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    ).decode()
+    settings = replace(
+        settings_for(stub.url),
+        private_key=pem,
+        username="integration@example.test",
+        audience="https://x.salesforce.com",
+    )
+    gateway = SalesforceGateway(settings, timeout=TIMEOUT)
+    gateway.fields(OBJ)
+    gateway.close()
+    form = parse_qs(stub.seen[0][3].decode())
+    claims: dict[str, Any] = jwt.decode(
+        form["assertion"][0], key.public_key(), ["RS256"], audience="https://x.salesforce.com"
+    )
+    assert (claims["iss"], claims["sub"]) == ("sandbox-client", "integration@example.test")
+    assert claims["exp"] <= time.time() + 300
+
+
+def test_a_private_key_that_is_none_is_told_as_a_setting(stub: WireStub) -> None:
+    gateway = SalesforceGateway(replace(settings_for(stub.url), private_key="not a key"), timeout=TIMEOUT)
+    with pytest.raises(Misconfigured, match="CONNECTOR_CRM_PRIVATE_KEY"):
+        gateway.fields(OBJ)
+    gateway.close()
+
+
+def test_a_netrc_entry_never_replaces_the_token(
+    stub: WireStub, crm: SalesforceGateway, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine 127.0.0.1 login somebody password else\n", encoding="ascii")
+    monkeypatch.setenv("NETRC", str(netrc))
+    assert crm.fields(OBJ) is not None
+    assert stub.seen[-1][2]["Authorization"].startswith("Bearer ")
+
+
+def test_a_failed_deployment_is_told_in_the_orgs_words(stub: WireStub, crm: SalesforceGateway) -> None:
+    failure = {"componentType": "CustomField", "fullName": "Case.Channel__c", "problem": "Not a valid picklist"}
+    result = {"done": True, "success": False, "status": "Failed", "details": {"componentFailures": [failure]}}
+    stub.next(
+        answer({"id": "0Af1"}, 201),
+        answer({"deployResult": {"done": False, "status": "InProgress"}}),
+        answer({"deployResult": result}),
+    )
+    with pytest.raises(CrmRejected, match=r"Case\.Channel__c: Not a valid picklist"):
+        crm.install(b"zip")
+
+
+def test_check_names_what_is_missing_and_the_cure(stub: WireStub) -> None:
+    required = {OBJ: [KEY, "Nowhere__c"], "Missing__c": ["K__c"]}
+    gateway = SalesforceGateway(settings_for(stub.url), required=required, timeout=TIMEOUT)
+    wrong = {each.name: each for each in gateway.check() if not each.ok}
+    gateway.close()
+    assert "Nowhere__c" in wrong[f"CRM object {OBJ}"].detail
+    assert "connector crm install" in wrong["CRM object Missing__c"].cure
+
+
+def test_check_stops_at_a_login_that_fails(stub: WireStub, crm: SalesforceGateway) -> None:
+    stub.token_answers.append(answer({"error": "invalid_client", "error_description": "invalid"}, 400))
+    (only,) = crm.check()
+    assert (only.name, only.ok) == ("CRM login", False)
+    assert "CONNECTOR_CRM_CLIENT_SECRET" in only.detail
