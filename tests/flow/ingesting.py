@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -12,7 +14,8 @@ from uuid import UUID
 from sqlalchemy import Connection, Table, select
 
 from connector.domain.channels import AuthorRole, Direction, Kind, Visibility
-from connector.domain.events import Author, Event, to_millis
+from connector.domain.clock import Clock
+from connector.domain.events import Author, Event, format_time, to_millis
 from connector.flows.applying import Outcome, apply_events
 from connector.flows.board import Arrival, Desk
 from connector.flows.context import Context
@@ -132,12 +135,15 @@ def rows(store: Store, table: Table, **where: Any) -> list[dict[str, Any]]:
         return [dict(row) for row in connection.execute(statement).mappings()]
 
 
-def make_context(store: Store, clock: Any, *, account_ids: Sequence[str] = (), mappings: Path = MAPPINGS) -> Context:
+shipped_mappings = cache(load_mappings)
+shipped_consent = cache(load_consent)
+
+
+def make_context(store: Store, clock: Clock, *, account_ids: Sequence[str] = ()) -> Context:
     """A context with one source for every shipped mapping, named like it."""
-    shipped = load_mappings(mappings)
     sources = {
-        name: Source(name=name, mapping=mapping, secrets=("test-secret",), account_ids=tuple(account_ids))
-        for name, mapping in shipped.items()
+        name: Source(name, mapping, ("test-secret",), tuple(account_ids or accounts_of(name)))
+        for name, mapping in shipped_mappings(MAPPINGS).items()
     }
     return Context(
         store=store,
@@ -145,7 +151,73 @@ def make_context(store: Store, clock: Any, *, account_ids: Sequence[str] = (), m
         namespace=NAMESPACE,
         sources=sources,
         channels=CHANNELS,
-        consent=load_consent(mappings),
+        consent=shipped_consent(MAPPINGS),
         secret_key="k" * 32,
         public_url="http://127.0.0.1:8080",
     )
+
+
+FIXTURES = Path(__file__).resolve().parent.parent / "fixtures"
+CONTENT_TYPES = {
+    ".json": "application/json",
+    ".form": "application/x-www-form-urlencoded",
+    ".xml": "application/atom+xml",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Fixture:
+    """A body as a sender posts it, and what it must become."""
+
+    source: str
+    name: str
+    body: bytes
+    content_type: str
+    headers: str
+    expected: Mapping[str, Any]
+
+
+def fixtures() -> list[Fixture]:
+    """Every fixture body of every shipped source."""
+    return [_fixture(path) for path in sorted(FIXTURES.glob("*/*.expected.json"))]
+
+
+def _fixture(path: Path) -> Fixture:
+    stem = path.name.removesuffix(".expected.json")
+    extra = path.with_name(f"{stem}.headers.json")
+    body = next(each for each in path.parent.glob(f"{stem}.*") if each not in (path, extra))
+    headers = json.loads(extra.read_text(encoding="utf-8")) if extra.exists() else {}
+    content_type = headers.get("content-type") or CONTENT_TYPES.get(body.suffix, "application/octet-stream")
+    expected = json.loads(path.read_text(encoding="utf-8"))
+    return Fixture(path.parent.name, stem, body.read_bytes(), content_type, json.dumps(headers), expected)
+
+
+def accounts_of(source: str) -> list[str]:
+    """The brand's own account ids in the fixtures of a source."""
+    path = FIXTURES / source / "accounts.json"
+    return list(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else []
+
+
+def social_case(number: int, *, by: str = "c1", thread: str = "t1", **message: Any) -> dict[str, Any]:
+    """One event of the generic social case: a customer's comment in a community."""
+    sent_at = format_time(at(number))
+    return {
+        "id": f"evt-{number}-{by}",
+        "type": "message.created",
+        "timestamp": sent_at,
+        "data": {
+            "network": "community",
+            "account": {"id": BRAND},
+            "author": {"id": by, "handle": f"{by}-handle", "name": f"Name {by}"},
+            "customer": {"id": by},
+            "message": {
+                "id": f"m-{number}-{by}",
+                "kind": "comment",
+                "visibility": "public",
+                "thread_id": thread,
+                "sent_at": sent_at,
+                "text": f"Words {number}",
+            }
+            | message,
+        },
+    }
