@@ -60,7 +60,8 @@ def build_crm(settings: Settings) -> CRM | None:
         return None
     from connector.crm.salesforce import SalesforceGateway
 
-    return SalesforceGateway(settings.crm, clock=build_clock(settings))
+    required = load_crm_mapping(settings.mappings_dir / "crm" / "salesforce.yml").required()
+    return SalesforceGateway(settings.crm, required=required, clock=build_clock(settings))
 
 
 def build_clock(settings: Settings) -> Clock:
