@@ -8,7 +8,16 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, RowMapping, and_, func, or_, select
 
 from connector.queries.paging import Page, page
-from connector.store.tables import crm_contacts, grants, link_holds, links, profile_handles, social_profiles
+from connector.store.tables import (
+    cases,
+    crm_contacts,
+    grants,
+    interactions,
+    link_holds,
+    links,
+    profile_handles,
+    social_profiles,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,3 +151,17 @@ def _with_parts(connection: Connection, rows: Sequence[RowMapping]) -> list[Link
     for row in connection.execute(select(link_holds).where(link_holds.c.link_id.in_(ids))).mappings():
         held.setdefault(row["link_id"], []).append(row)
     return [LinkView(row, tuple(standing.get(row["id"], ())), tuple(held.get(row["id"], ()))) for row in rows]
+
+
+def reach(connection: Connection, profile_id: str) -> tuple[int, int]:
+    """How many cases and interactions hang on an account: what a change of its link touches."""
+    row = connection.execute(
+        select(
+            select(func.count()).select_from(cases).where(cases.c.profile_id == profile_id).scalar_subquery(),
+            select(func.count())
+            .select_from(interactions)
+            .where(interactions.c.profile_id == profile_id)
+            .scalar_subquery(),
+        )
+    ).one()
+    return int(row[0]), int(row[1])

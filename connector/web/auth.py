@@ -66,7 +66,8 @@ def register_auth(app: Flask, ctx: Context) -> None:
     app.permanent_session_lifetime = SESSION_LASTS
     app.register_blueprint(blueprint)
     app.before_request(check)
-    app.context_processor(lambda: {"csrf_token": csrf_token, "may": may, "me": g.get("principal")})
+    app.jinja_env.globals.update(csrf_token=csrf_token, may=may)
+    app.context_processor(lambda: {"me": g.get("principal")})
 
 
 def check() -> BaseResponse | None:

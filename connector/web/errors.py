@@ -1,10 +1,12 @@
-"""Errors as people and programs see them: the one table of statuses, problem+json for the API, calm pages for people."""
+"""Errors as people and programs see them: one table of statuses, problem+json for the API, calm pages for people."""
 
 from __future__ import annotations
 
 import json
+import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import structlog
 from flask import Flask, Response, make_response, render_template, request
@@ -72,21 +74,23 @@ class Words:
 WORDS: Mapping[int, Words] = {
     400: Words("That request could not be read", "Nothing was changed.", "Go back, reload the page and try again."),
     401: Words("You are not signed in", "Nothing was changed.", "Sign in and try again."),
-    403: Words(
-        "This is not open to you", "Nothing was changed.", "Ask an admin if your work needs it; they can change your role."
-    ),
+    403: Words("This is not open to you", "Nothing was changed.", "If your work needs it, ask an admin for the role."),
     404: Words(
         "There is nothing here",
         "The address may be mistyped, or what was here has been removed.",
         "Search for the person or the case, or go back to the start.",
     ),
     405: Words("That does not work this way", "Nothing was changed.", "Go back and use the page's own buttons."),
-    409: Words("That no longer fits", "Somebody or something was faster. Nothing was changed.", "Reload the page and look again."),
+    409: Words("That no longer fits", "Nothing was changed.", "Reload the page and look again."),
     413: Words("That is too large", "Nothing was stored.", "Send less at once."),
     422: Words("Something is missing or wrong", "Nothing was changed.", "Go back, correct it and send it again."),
-    500: Words("Something broke on our side", "What you sent may not have been saved.", "Try again; if it happens again, tell an admin the time."),
-    503: Words("Busy for a moment", "Nothing was changed, and nothing is lost.", "Wait a few seconds and try again."),
-}  # fmt: skip
+    500: Words(
+        "Something broke on our side",
+        "What you sent may not have been saved.",
+        "Try again; if it happens again, tell an admin when it happened.",
+    ),
+    503: Words("Busy for a moment", "Nothing was changed and nothing is lost.", "Wait a few seconds and try again."),
+}
 
 
 def status_of(error: errors.ConnectorError) -> int:
@@ -136,7 +140,7 @@ def answer(error: Exception) -> Response:
             kind=type(error).__name__,
             endpoint=request.endpoint,
             status=trouble.status,
-            exc_info=trouble.code == "internal",
+            frames=_frames(error),
         )
     if request.path.startswith(API_PREFIX):
         return problem_response(trouble)
@@ -145,6 +149,12 @@ def answer(error: Exception) -> Response:
     response = make_response(page, trouble.status)
     response.headers.extend(trouble.headers)
     return response
+
+
+def _frames(error: Exception) -> list[str]:
+    """Where it broke, innermost last: files, lines and functions, and nothing of what was in them."""
+    frames = traceback.extract_tb(error.__traceback__)[-6:]
+    return [f"{Path(frame.filename).name}:{frame.lineno} {frame.name}" for frame in frames]
 
 
 def _own(error: errors.ConnectorError) -> Trouble:

@@ -32,28 +32,20 @@ class Permission(StrEnum):
 
 P = Permission
 
+_AGENT = frozenset(
+    {
+        P.CASES_READ, P.PEOPLE_READ, P.CONSENT_RECORD, P.CONSENT_READ, P.LINKS_WITHDRAW, P.LINKS_HOLD,
+        P.LINKS_INVALIDATE, P.REPORTS_READ, P.SOURCES_READ, P.ACCOUNT,
+    }
+)  # fmt: skip
+
 ROLES: Mapping[Role, frozenset[Permission]] = {
-    Role.AGENT: frozenset(
-        {
-            P.CASES_READ, P.PEOPLE_READ, P.CONSENT_RECORD, P.CONSENT_READ, P.LINKS_WITHDRAW, P.LINKS_HOLD,
-            P.REPORTS_READ, P.SOURCES_READ, P.ACCOUNT,
-        }
-    ),
-    Role.ADMIN: frozenset(
-        {
-            P.CASES_CREATE, P.CASES_READ, P.PEOPLE_READ, P.CONSENT_RECORD, P.CONSENT_READ, P.LINKS_WITHDRAW,
-            P.LINKS_HOLD, P.LINKS_REVOKE, P.REPORTS_READ, P.SOURCES_READ, P.OPERATE, P.MANAGE_PEOPLE, P.ACCOUNT,
-        }
-    ),
+    Role.AGENT: _AGENT,
+    Role.PRIVACY: _AGENT | {P.LINKS_REVOKE},
+    Role.ADMIN: _AGENT | {P.CASES_CREATE, P.LINKS_REVOKE, P.OPERATE, P.MANAGE_PEOPLE},
     Role.REPORTER: frozenset({P.CASES_READ, P.REPORTS_READ, P.SOURCES_READ, P.ACCOUNT}),
-    Role.PRIVACY: frozenset(
-        {
-            P.CASES_READ, P.PEOPLE_READ, P.CONSENT_RECORD, P.CONSENT_READ, P.LINKS_WITHDRAW, P.LINKS_HOLD,
-            P.LINKS_REVOKE, P.LINKS_INVALIDATE, P.REPORTS_READ, P.SOURCES_READ, P.ACCOUNT,
-        }
-    ),
     Role.INGEST: frozenset({P.CASES_CREATE}),
-}  # fmt: skip
+}
 
 RULES: Mapping[str, Permission | str] = {
     "static": PUBLIC,
@@ -66,10 +58,10 @@ RULES: Mapping[str, Permission | str] = {
     "auth.logout": P.ACCOUNT,
     "agent.home": P.ACCOUNT,
     "agent.inbox": P.PEOPLE_READ,
-    "agent.cases": P.CASES_READ,
+    "agent.case_list": P.CASES_READ,
     "agent.case": P.PEOPLE_READ,
     "agent.reject": P.CONSENT_RECORD,
-    "people.people": P.PEOPLE_READ,
+    "people.people_list": P.PEOPLE_READ,
     "people.search": P.PEOPLE_READ,
     "people.contact": P.PEOPLE_READ,
     "people.profile": P.PEOPLE_READ,
@@ -114,7 +106,7 @@ RULES: Mapping[str, Permission | str] = {
     "api.show_link": P.CONSENT_READ,
     "api.withdraw_link": P.LINKS_WITHDRAW,
     "api.hold_link": P.LINKS_HOLD,
-    "api.release_link": P.LINKS_REVOKE,
+    "api.release_link": P.LINKS_HOLD,
     "api.revoke_link": P.LINKS_REVOKE,
     "api.invalidate_link": P.LINKS_INVALIDATE,
     "api.show_permit": P.CONSENT_READ,

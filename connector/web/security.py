@@ -1,4 +1,4 @@
-"""Headers every answer carries, and the address the service answers under (the configured one, never the Host header)."""
+"""Headers every answer carries, and the address the service lives under: the configured one, never the Host header."""
 
 from __future__ import annotations
 

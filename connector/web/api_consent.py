@@ -1,0 +1,386 @@
+"""Consent over the API: record an answer, look at links, undo them, ask the gate."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import orjson
+from pydantic import AliasChoices, AwareDatetime, BaseModel, Field, model_validator
+
+from connector.domain.consent import Answer, Evidence, HoldReason, Method
+from connector.domain.events import format_time
+from connector.domain.links import Permit
+from connector.errors import NotFound
+from connector.flows.access import permit
+from connector.flows.consent.ending import invalidate, revoke, withdraw
+from connector.flows.consent.holding import hold, release
+from connector.flows.consent.record import record
+from connector.flows.consent.words import LinkChange, Receipt, RecordConsent, WithdrawConsent
+from connector.queries import ledger, people
+from connector.queries.people import LinkView
+from connector.web.actors import actor_of
+from connector.web.api_call import Call, Operation, iso
+from connector.web.api_models import Paged
+
+ACCOUNT = AliasChoices("account", "profile_id")
+
+
+class NoticeRef(BaseModel, extra="forbid"):
+    """The published wording that was shown."""
+
+    id: str
+    version: str
+    lang: str = "en"
+
+
+class EvidenceIn(BaseModel, extra="forbid"):
+    """What shows the answer later."""
+
+    wording: str = Field(description="The text as it was shown or read aloud")
+    customer_words: str
+    reference: str | None = Field(None, validation_alias=AliasChoices("reference", "ref"))
+    said_at: AwareDatetime | None = Field(None, validation_alias=AliasChoices("said_at", "at"))
+
+
+class ConsentIn(BaseModel, extra="forbid"):
+    """An answer that an agent heard or read. The account is `profile_id`, or `network` with `handle`."""
+
+    profile_id: str | None = Field(None, validation_alias=ACCOUNT)
+    network: str | None = None
+    handle: str | None = None
+    scope: str = ""
+    contact_id: str
+    method: Method
+    notice: NoticeRef
+    answers: dict[str, bool | Answer] = Field(
+        description="Per purpose: yes, no, not_now; true and false are yes and no"
+    )
+    evidence: EvidenceIn
+
+
+class ChangeOut(BaseModel):
+    """One entry of the ledger and where its link stands after it."""
+
+    link_id: str
+    state: str
+    type: str
+    seq: int
+    hash: str
+    at: str | None
+    purposes: dict[str, str]
+    holds: list[str]
+
+
+class ReceiptOut(BaseModel):
+    """What the request did; no changes where there was nothing to change."""
+
+    link: str | None
+    receipt: list[ChangeOut]
+
+
+class RecordQuery(Paged):
+    """Whose records."""
+
+    profile_id: str | None = Field(None, validation_alias=ACCOUNT)
+    contact: str | None = None
+    link: str | None = None
+
+
+class EntryOut(BaseModel):
+    """One entry of the ledger, as it was written; nothing personal is in it."""
+
+    seq: int
+    at: str | None
+    type: str
+    link_id: str | None
+    hash: str
+    body: dict[str, Any]
+
+
+class EntryList(BaseModel):
+    """A page of ledger entries, oldest first."""
+
+    items: list[EntryOut]
+    next: str | None
+
+
+class LinkQuery(BaseModel, extra="forbid"):
+    """Whose links; one of the two."""
+
+    profile_id: str | None = Field(None, validation_alias=ACCOUNT)
+    contact: str | None = None
+
+    @model_validator(mode="after")
+    def _one_of_two(self) -> LinkQuery:
+        if self.profile_id is None and self.contact is None:
+            raise ValueError("give `account` or `contact`")
+        return self
+
+
+class GrantOut(BaseModel):
+    """The standing answer to one purpose."""
+
+    purpose: str
+    state: str
+    expires_at: str | None
+    notice_id: str | None
+    notice_version: str | None
+
+
+class LinkOut(BaseModel):
+    """A link: an account and a contact joined by consent, or asked about."""
+
+    id: str
+    profile_id: str
+    contact_id: str
+    state: str
+    h: int
+    c: int
+    asked_at: str | None
+    answered_at: str | None
+    ended_at: str | None
+    grants: list[GrantOut]
+    holds: list[str]
+
+
+class LinkList(BaseModel):
+    """Links, live ones first."""
+
+    items: list[LinkOut]
+
+
+class WithdrawIn(BaseModel, extra="forbid"):
+    """What the customer wants undone; every purpose unless some are named."""
+
+    purposes: list[str] | None = None
+    words: str | None = None
+    method: Method | None = None
+    said_at: AwareDatetime | None = None
+
+
+class HoldIn(BaseModel, extra="forbid"):
+    """Why the link rests."""
+
+    reason: HoldReason
+
+
+class ReasonIn(BaseModel, extra="forbid"):
+    """Why it ends."""
+
+    reason: str = Field(min_length=1, max_length=500)
+
+
+class PermitQuery(BaseModel, extra="forbid"):
+    """Which account, for which operation."""
+
+    profile_id: str = Field(validation_alias=ACCOUNT)
+    operation: str
+
+
+class PermitOut(BaseModel):
+    """The gate's answer at this moment, and why."""
+
+    allow: bool
+    operation: str
+    reason: str | None = None
+    detail: str | None = None
+    since: str | None = None
+    contact_id: str | None = None
+    purpose: str | None = None
+    link_id: str | None = None
+
+
+def record_consent(call: Call) -> ReceiptOut:
+    """Records what the customer answered; the only way a link comes to be."""
+    body = cast(ConsentIn, call.body)
+    command = RecordConsent(
+        contact_id=body.contact_id,
+        method=body.method,
+        notice_id=body.notice.id,
+        notice_version=body.notice.version,
+        lang=body.notice.lang,
+        answers={purpose: _answer(value) for purpose, value in body.answers.items()},
+        evidence=Evidence(
+            body.evidence.wording, body.evidence.customer_words, body.evidence.reference, body.evidence.said_at
+        ),
+        actor=actor_of(call.principal),
+        profile_id=body.profile_id,
+        network=body.network,
+        handle=body.handle,
+        scope=body.scope,
+        key=call.key,
+    )
+    return _receipt(record(call.ctx, command))
+
+
+def list_consent_records(call: Call) -> EntryList:
+    """Ledger entries about an account, a contact or a link, oldest first."""
+    query = cast(RecordQuery, call.query)
+    with call.ctx.store.read() as connection:
+        wanted: list[str] | None = [query.link] if query.link else None
+        if query.profile_id or query.contact:
+            contacts = people.same_person(connection, query.contact) if query.contact else None
+            views = people.links_of(connection, profile_id=query.profile_id, contact_ids=contacts)
+            wanted = [view.row["id"] for view in views if wanted is None or view.row["id"] in wanted]
+        page = ledger.entries(connection, wanted, cursor=query.cursor, limit=query.limit)
+    items = [
+        EntryOut(
+            seq=row["seq"],
+            at=iso(row["at"]),
+            type=row["type"],
+            link_id=row["link_id"],
+            hash=bytes(row["hash"]).hex(),
+            body=orjson.loads(bytes(row["body"])),
+        )
+        for row in page.rows
+    ]
+    return EntryList(items=items, next=page.next)
+
+
+def list_links(call: Call) -> LinkList:
+    """Links of an account or a contact."""
+    query = cast(LinkQuery, call.query)
+    with call.ctx.store.read() as connection:
+        contacts = people.same_person(connection, query.contact) if query.contact else None
+        views = people.links_of(connection, profile_id=query.profile_id, contact_ids=contacts)
+    return LinkList(items=[_link(view) for view in views])
+
+
+def show_link(call: Call) -> LinkOut:
+    """One link."""
+    with call.ctx.store.read() as connection:
+        view = people.link(connection, call.text("link_id"))
+    if view is None:
+        raise NotFound("There is no link of this id.")
+    return _link(view)
+
+
+def withdraw_link(call: Call) -> ReceiptOut:
+    """Undoes a link for the customer; never refused."""
+    body = cast(WithdrawIn, call.body)
+    command = WithdrawConsent(
+        actor_of(call.principal),
+        link_id=call.text("link_id"),
+        purposes=frozenset(body.purposes) if body.purposes is not None else None,
+        method=body.method,
+        words=body.words,
+        said_at=body.said_at,
+        key=call.key,
+    )
+    return _receipt(withdraw(call.ctx, command))
+
+
+def hold_link(call: Call) -> ReceiptOut:
+    """Lets a link rest: the gate is closed until it is released."""
+    return _receipt(hold(call.ctx, call.text("link_id"), cast(HoldIn, call.body).reason, actor_of(call.principal)))
+
+
+def release_link(call: Call) -> ReceiptOut:
+    """Lifts a hold; whoever set it, or a privacy officer."""
+    return _receipt(release(call.ctx, call.text("link_id"), cast(HoldIn, call.body).reason, actor_of(call.principal)))
+
+
+def revoke_link(call: Call) -> ReceiptOut:
+    """Ends a link on the company's side."""
+    return _receipt(revoke(call.ctx, call.text("link_id"), actor_of(call.principal), cast(ReasonIn, call.body).reason))
+
+
+def invalidate_link(call: Call) -> ReceiptOut:
+    """ "That is not me": the history is restated as never linked; two people decide, or a privacy officer."""
+    reason = cast(ReasonIn, call.body).reason
+    return _receipt(invalidate(call.ctx, call.text("link_id"), actor_of(call.principal), reason))
+
+
+def show_permit(call: Call) -> PermitOut:
+    """Whether an account's contact may be used for an operation, right now, and why not."""
+    query = cast(PermitQuery, call.query)
+    with call.ctx.store.read() as connection:
+        answer = permit(connection, call.ctx.consent, query.profile_id, query.operation, call.ctx.clock())
+    if isinstance(answer, Permit):
+        return PermitOut(
+            allow=True,
+            operation=answer.operation,
+            contact_id=answer.contact_id,
+            purpose=answer.purpose,
+            link_id=answer.link_id,
+        )
+    return PermitOut(
+        allow=False,
+        operation=answer.operation,
+        reason=answer.reason,
+        detail=answer.detail,
+        since=format_time(answer.since),
+    )
+
+
+def _answer(value: bool | Answer) -> Answer:
+    if isinstance(value, bool):
+        return Answer.YES if value else Answer.NO
+    return value
+
+
+def _receipt(receipt: Receipt) -> ReceiptOut:
+    changes = [_change(each) for each in receipt.changes]
+    return ReceiptOut(link=changes[0].link_id if changes else None, receipt=changes)
+
+
+def _change(change: LinkChange) -> ChangeOut:
+    return ChangeOut(
+        link_id=change.link_id,
+        state=change.state,
+        type=change.type,
+        seq=change.seq,
+        hash=change.hash,
+        at=format_time(change.at),
+        purposes=dict(change.purposes),
+        holds=list(change.holds),
+    )
+
+
+def _link(view: LinkView) -> LinkOut:
+    row = view.row
+    values: dict[str, Any] = {name: row[name] for name in ("id", "profile_id", "contact_id", "state", "h", "c")}
+    values.update({name: iso(row[name]) for name in ("asked_at", "answered_at", "ended_at")})
+    return LinkOut(
+        **values,
+        grants=[
+            GrantOut(
+                purpose=each["purpose"],
+                state=each["state"],
+                expires_at=iso(each["expires_at"]),
+                notice_id=each["notice_id"],
+                notice_version=each["notice_version"],
+            )
+            for each in view.purposes
+        ],
+        holds=[each["reason"] for each in view.holds],
+    )
+
+
+def _post(name: str, act: str, summary: str, handler: Any, body: type[BaseModel]) -> Operation:
+    return Operation(name, "POST", f"/links/<link_id>/{act}", summary, handler, ReceiptOut, body=body, tag="links")
+
+
+OPERATIONS = (
+    Operation(
+        "record_consent", "POST", "/consent/records", "Record what the customer answered", record_consent, ReceiptOut,
+        body=ConsentIn, status=201, tag="consent",
+    ),
+    Operation(
+        "list_consent_records", "GET", "/consent/records", "Ledger entries, oldest first", list_consent_records,
+        EntryList, RecordQuery, tag="consent",
+    ),
+    Operation(
+        "list_links", "GET", "/links", "Links of an account or a contact", list_links, LinkList, LinkQuery, tag="links",
+    ),
+    Operation("show_link", "GET", "/links/<link_id>", "One link", show_link, LinkOut, tag="links"),
+    _post("withdraw_link", "withdraw", "Undo a link for the customer", withdraw_link, WithdrawIn),
+    _post("hold_link", "hold", "Let a link rest", hold_link, HoldIn),
+    _post("release_link", "release", "Lift a hold", release_link, HoldIn),
+    _post("revoke_link", "revoke", "End a link on the company's side", revoke_link, ReasonIn),
+    _post("invalidate_link", "invalidate", "It was never this person", invalidate_link, ReasonIn),
+    Operation(
+        "show_permit", "GET", "/permits", "Ask the gate, and hear why", show_permit, PermitOut, PermitQuery,
+        tag="permits",
+    ),
+)  # fmt: skip

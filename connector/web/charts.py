@@ -1,0 +1,125 @@
+"""Charts as plain SVG with direct labels, from a report's own rows; the table below says the same."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from math import log10
+
+from markupsafe import Markup
+
+from connector.reports.result import Result
+from connector.web.present import duration
+
+WIDTH = 960
+LABEL = 150
+TAIL = 130
+ROW = 56
+MARKS = (60, 600, 3600, 6 * 3600, 86_400, 7 * 86_400)
+
+
+def volume_chart(result: Result, word: Callable[[str], str]) -> Markup:
+    """Bars per day in one row per channel, each row to its own scale, with its total and its highest day."""
+    days = sorted({str(row["day"]) for row in result.rows})
+    keys = sorted({str(row["key"]) for row in result.rows})
+    if not days:
+        return Markup("")
+    unit = result.query.unit
+    counts = {(str(row["key"]), str(row["day"])): int(row[unit] or 0) for row in result.rows}
+    step = (WIDTH - LABEL - TAIL) / len(days)
+    parts = [
+        _volume_row(place, word(key), [counts[key, day] for day in days], days, step, unit)
+        for place, key in enumerate(keys)
+    ]
+    bottom = len(keys) * ROW + 8
+    axis = [_text(LABEL, bottom + 12, days[0], "soft"), _text(WIDTH - TAIL, bottom + 12, days[-1], "soft", "end")]
+    label = f"{unit.capitalize()} per day from {days[0]} to {days[-1]}, one row per channel; the table has every value."
+    return _svg(label, bottom + 20, [*parts, *axis])
+
+
+def response_chart(result: Result, word: Callable[[str], str]) -> Markup:
+    """One line per channel from half to 90 percent on a logarithmic clock; not reached ends open and dashed."""
+    rows = [row for row in result.rows if row["cases"]]
+    if not rows:
+        return Markup("")
+    bottom = len(rows) * ROW + 8
+    parts = []
+    for seconds in MARKS:
+        x = _log_x(seconds)
+        parts.append(Markup('<line class="axis" x1="{0:.1f}" x2="{0:.1f}" y1="4" y2="{1}"/>').format(x, bottom))
+        parts.append(_text(x, bottom + 14, duration(seconds), "soft", "middle"))
+    parts += [_response_row(place, word(str(row["key"])), row) for place, row in enumerate(rows)]
+    label = "Time to the first answer per channel: half and 90 percent of the cases; the table below has every value."
+    return _svg(label, bottom + 24, parts)
+
+
+def _volume_row(place: int, name: str, values: Sequence[int], days: Sequence[str], step: float, unit: str) -> Markup:
+    top, base = place * ROW + 6, place * ROW + ROW - 6
+    highest = max(values) or 1
+    parts = [
+        _text(0, base - 14, name),
+        _text(0, base, f"{sum(values):,} {unit}", "soft"),
+        Markup('<line class="axis" x1="{}" x2="{}" y1="{}" y2="{}"/>').format(LABEL, WIDTH - TAIL, base, base),
+    ]
+    for at, value in enumerate(values):
+        if not value:
+            continue
+        tall = max(1.5, (base - top) * value / highest)
+        parts.append(
+            Markup(
+                '<rect class="bar" x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}"><title>{}: {}</title></rect>'
+            ).format(LABEL + at * step + step * 0.1, base - tall, max(1.0, step * 0.8), tall, days[at], value)
+        )
+    peak = days[values.index(max(values))]
+    parts.append(_text(WIDTH - TAIL + 8, base - 14, f"most {max(values):,}", "soft"))
+    parts.append(_text(WIDTH - TAIL + 8, base, peak if max(values) else "", "soft"))
+    return Markup("").join(parts)
+
+
+def _response_row(place: int, name: str, row: object) -> Markup:
+    found = dict(row)  # type: ignore[call-overload]
+    base = place * ROW + ROW // 2 + 4
+    half, most = found["p50_all_seconds"], found["p90_all_seconds"]
+    waiting = found["unanswered"]
+    parts = [_text(0, base - 4, name), _text(0, base + 12, f"{found['cases']:,} cases", "soft")]
+    start = half if half is not None else found["p50_all_bound_seconds"]
+    end = most if most is not None else found["p90_all_bound_seconds"]
+    if start is not None and end is not None and half is not None and most is not None:
+        young = "" if found["mature"] else " young"
+        parts.append(_line(f"span{young}", _log_x(start), _log_x(end), base))
+    elif start is not None:
+        parts.append(_line("open", _log_x(start), float(WIDTH - TAIL), base))
+    if half is not None:
+        parts.append(_dot(_log_x(half), base, f"half within {duration(half)}"))
+        parts.append(_text(_log_x(half), base - 9, duration(half), "", "middle"))
+    if most is not None and (half is None or _log_x(most) - _log_x(half) > 60):
+        parts.append(_dot(_log_x(most), base, f"90 % within {duration(most)}"))
+        parts.append(_text(_log_x(most), base - 9, duration(most), "", "middle"))
+    tail = f"{waiting:,} waiting" if waiting else "all answered"
+    parts.append(_text(WIDTH - TAIL + 8, base + 4, tail, "soft"))
+    return Markup("").join(parts)
+
+
+def _log_x(seconds: float) -> float:
+    low, high = log10(10), log10(30 * 86_400)
+    share = (log10(max(10.0, min(seconds, 30 * 86_400))) - low) / (high - low)
+    return LABEL + share * (WIDTH - LABEL - TAIL)
+
+
+def _line(kind: str, start: float, end: float, y: float) -> Markup:
+    return Markup('<line class="{}" x1="{:.1f}" x2="{:.1f}" y1="{}" y2="{}"/>').format(
+        kind, start, max(end, start + 0.1), y, y
+    )
+
+
+def _dot(x: float, y: float, title: str) -> Markup:
+    return Markup('<circle class="dot" cx="{:.1f}" cy="{}" r="5"><title>{}</title></circle>').format(x, y, title)
+
+
+def _text(x: float, y: float, words: str, kind: str = "", anchor: str = "start") -> Markup:
+    return Markup('<text x="{:.1f}" y="{:.1f}" class="{}" text-anchor="{}">{}</text>').format(x, y, kind, anchor, words)
+
+
+def _svg(label: str, height: float, parts: Sequence[Markup]) -> Markup:
+    return Markup('<svg viewBox="0 0 {} {:.0f}" role="img" aria-label="{}">{}</svg>').format(
+        WIDTH, height, label, Markup("").join(parts)
+    )

@@ -1,0 +1,201 @@
+"""How things are said on pages: times, durations, names, channels, states. Filters and globals of every template."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
+
+from flask import Flask
+from markupsafe import Markup, escape
+
+from connector.domain.events import from_millis
+from connector.flows.context import Context
+
+CHANNELS = {
+    "phone": "Phone", "sms": "SMS", "email": "E-mail", "chat": "Chat", "messaging": "Messaging", "social": "Social",
+    "community": "Community", "review": "Review", "self_service": "Self-service",
+}  # fmt: skip
+
+LINK_STATES: Mapping[str, tuple[str, str]] = {
+    "asked": ("asked", "Asked, no answer yet"),
+    "deferred": ("asked", "Not now"),
+    "active": ("linked", "Linked by consent"),
+    "declined": ("none", "Said no"),
+    "withdrawn": ("none", "Withdrawn by the customer"),
+    "expired": ("none", "Expired"),
+    "revoked": ("none", "Ended by us"),
+    "invalidated": ("none", "Was not this person"),
+    "superseded": ("none", "Replaced after a merge"),
+    "erased": ("none", "Erased"),
+}
+"""A link's state as a shape and as words."""
+
+METHODS = {
+    "agent_phone": "by phone", "agent_chat": "in chat", "agent_email": "by e-mail", "agent_store": "in the store",
+    "agent_social": "in the conversation", "reply": "by reply", "one_time_link": "by one-time link",
+    "sign_in": "by signing in", "web_form": "in a web form", "import": "by import", "network": "by the network",
+}  # fmt: skip
+
+BANDS = ((3600, "ok", "fresh"), (3 * 3600, "ok", "today"), (24 * 3600, "warn", "getting old"))
+"""Age on the customer's clock: below how many seconds, which colour, and the word beside it."""
+
+
+class Presenter:
+    """The words and forms of one installation: its zone, its clock and its networks' titles."""
+
+    def __init__(self, clock: Callable[[], datetime], zone: ZoneInfo, network_titles: Mapping[str, str]) -> None:
+        self.clock = clock
+        self.zone = zone
+        self.network_titles = network_titles
+
+    def moment(self, millis: int | datetime | None) -> Markup:
+        """The time as people say it, with the exact local time on hover and in <time>."""
+        if millis is None:
+            return Markup('<span class="quiet">never</span>')
+        at = self._local(millis)
+        return Markup('<time datetime="{iso}" title="{full}">{words}</time>').format(
+            iso=at.isoformat(timespec="seconds"), full=self._full(at), words=self.ago(millis)
+        )
+
+    def exact(self, millis: int | datetime | None) -> Markup:
+        """The exact local time in <time>."""
+        if millis is None:
+            return Markup('<span class="quiet">never</span>')
+        at = self._local(millis)
+        return Markup('<time datetime="{iso}">{full}</time>').format(
+            iso=at.isoformat(timespec="seconds"), full=self._full(at)
+        )
+
+    def ago(self, millis: int | datetime) -> str:
+        """ "5 min ago", "yesterday 09:30", "3 Nov 2025"."""
+        at = self._local(millis)
+        now = self.clock().astimezone(self.zone)
+        seconds = (now - at).total_seconds()
+        if 0 <= seconds < 3600:
+            return "just now" if seconds < 60 else f"{int(seconds // 60)} min ago"
+        days = (now.date() - at.date()).days
+        if days in (0, -1) and seconds < 0:
+            return f"in {duration(-seconds)}"
+        if days == 0:
+            return f"today {at:%H:%M}"
+        if days == 1:
+            return f"yesterday {at:%H:%M}"
+        same_year = at.year == now.year
+        return f"{at.day} {at:%b}" if same_year else f"{at.day} {at:%b %Y}"
+
+    def day(self, millis: int | datetime) -> str:
+        """The local day: "Mon 3 Nov 2025"."""
+        at = self._local(millis)
+        return f"{at:%a} {at.day} {at:%b %Y}"
+
+    def age(self, millis: int | None) -> str:
+        """How long ago, as a duration: "1 h 05 min"."""
+        if millis is None:
+            return "–"
+        return duration((self.clock() - from_millis(millis)).total_seconds())
+
+    def band(self, millis: int | None) -> tuple[str, str]:
+        """The age's colour and word."""
+        if millis is None:
+            return "ok", ""
+        seconds = (self.clock() - from_millis(millis)).total_seconds()
+        return next(((colour, word) for limit, colour, word in BANDS if seconds < limit), ("bad", "overdue"))
+
+    def network(self, name: str | None) -> str:
+        """The network's own title."""
+        return self.network_titles.get(name or "", (name or "unknown").replace("_", " "))
+
+    def _local(self, millis: int | datetime) -> datetime:
+        return (from_millis(millis) if isinstance(millis, int) else millis).astimezone(self.zone)
+
+    def _full(self, at: datetime) -> str:
+        return f"{at:%a} {at.day} {at:%b %Y, %H:%M:%S} {at:%Z}"
+
+
+def duration(seconds: float | None) -> str:
+    """A duration as people say it: "40 s", "5 min", "1 h 05 min", "3 d 4 h"."""
+    if seconds is None:
+        return "–"
+    seconds = max(0, round(seconds))
+    if seconds < 60:
+        return f"{seconds} s"
+    if seconds < 3600:
+        return f"{seconds // 60} min"
+    if seconds < 86400:
+        return f"{seconds // 3600} h {seconds % 3600 // 60:02d} min"
+    return f"{seconds // 86400} d {seconds % 86400 // 3600} h"
+
+
+def count(number: int, *, stops_at: int = 10_000) -> str:
+    """A count with thin grouping; "10,000+" where counting stopped."""
+    return f"{stops_at:,}+" if number > stops_at else f"{number:,}"
+
+
+def plural(number: int, one: str, many: str | None = None) -> str:
+    """ "1 case", "2 cases"."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def person_name(first: str | None, last: str | None) -> str:
+    """First and last name; "(no name)" where the CRM has neither."""
+    return " ".join(part.strip() for part in (first, last) if part and part.strip()) or "(no name)"
+
+
+def handle(text: str | None) -> str:
+    """The handle with its @, bidirectional controls removed so that it cannot reorder what stands beside it."""
+    cleaned = without_bidi(text or "").strip()
+    return (cleaned if cleaned.startswith("@") or not cleaned else f"@{cleaned}") or "(no handle)"
+
+
+def without_bidi(text: str) -> str:
+    """The text without the characters that override the direction of what follows."""
+    return "".join(char for char in text if char not in "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+
+
+def quoted(text: str | None) -> Markup:
+    """Somebody else's words: escaped, isolated in direction, line breaks kept."""
+    return Markup('<bdi class="words" dir="auto">{}</bdi>').format(without_bidi(text or ""))
+
+
+def safe_link(url: str | None) -> str | None:
+    """The address where it is a plain web address; None for anything that could run or confuse."""
+    if not url:
+        return None
+    parts = urlsplit(url.strip())
+    return url.strip() if parts.scheme in ("http", "https") and parts.hostname and "@" not in parts.netloc else None
+
+
+def masked_email(email: str | None) -> str:
+    """The address with most of its name hidden: enough to recognise, not to copy."""
+    if not email or "@" not in email:
+        return ""
+    local, _, domain = email.partition("@")
+    return f"{local[:1]}…{local[-1:] if len(local) > 3 else ''}@{domain}"
+
+
+def icon(name: str) -> Markup:
+    """The drawing of a channel or a state; the word always stands beside it."""
+    return Markup('<svg class="icon" aria-hidden="true"><use href="#i-{}"/></svg>').format(name)
+
+
+def register_presenter(app: Flask, ctx: Context, timezone: str) -> None:
+    """Gives every template its filters."""
+    titles = {name: network.title for name, network in ctx.channels.networks.items()}
+    presenter = Presenter(ctx.clock, ZoneInfo(timezone), titles)
+    app.extensions["connector_presenter"] = presenter
+    filters: dict[str, Callable[..., Any]] = {
+        "moment": presenter.moment, "exact": presenter.exact, "day": presenter.day, "age": presenter.age,
+        "band": presenter.band, "network": presenter.network, "duration": duration, "count": count, "plural": plural,
+        "handle": handle, "quoted": quoted, "safe_link": safe_link, "masked": masked_email, "icon": icon,
+        "channel": lambda name: CHANNELS.get(name, str(escape(name))),
+        "method": lambda name: METHODS.get(name, "by another way"),
+        "link_state": lambda name: LINK_STATES.get(name, ("none", name)),
+    }  # fmt: skip
+    app.jinja_env.filters.update(filters)
+    app.jinja_env.globals.update(
+        person_name=person_name, zone=timezone, CHANNELS=CHANNELS, company=ctx.company, now=ctx.clock
+    )
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True

@@ -1,0 +1,119 @@
+"""How the service is, in figures and in one sentence; /readyz, /metrics and the health page all read it from here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection
+
+from connector.domain.events import to_millis
+from connector.flows.context import Context
+from connector.queries import operations
+from connector.web.present import count, duration, plural
+
+SLOW_DELIVERY_SECONDS = 300
+SLOW_OUTBOX_SECONDS = 900
+
+
+@dataclass(frozen=True, slots=True)
+class Vitals:
+    """Everything that tells whether it is well, read from the database now."""
+
+    health: operations.Health
+    delivery_age: float
+    outbox_age: float
+    last_event: Mapping[str, int | None]
+    problems: tuple[tuple[str, str], ...]
+    """Each with its cure; empty when all is well."""
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether the service does its work."""
+        return not self.problems
+
+    @property
+    def sentence(self) -> str:
+        """The state in one sentence."""
+        if self.problems:
+            return self.problems[0][0]
+        heard = [at for at in self.last_event.values() if at is not None]
+        if not heard:
+            return "All well; no delivery has come in yet."
+        waiting = self.health.waiting_deliveries + self.health.waiting_outbox
+        return f"All well; {'nothing waits' if not waiting else count(waiting) + ' are on their way'}."
+
+
+def vitals(ctx: Context, connection: Connection) -> Vitals:
+    """The vitals of this installation now."""
+    now = to_millis(ctx.clock())
+    health = operations.health(connection)
+    delivery_age = _age(health.oldest_delivery_at, now)
+    outbox_age = _age(health.oldest_outbox_at, now)
+    return Vitals(
+        health=health,
+        delivery_age=delivery_age,
+        outbox_age=outbox_age,
+        last_event=operations.last_received(connection, sorted(ctx.sources)),
+        problems=tuple(_problems(ctx, health, delivery_age, outbox_age)),
+    )
+
+
+def writing(health: operations.Health) -> Mapping[str, Any]:
+    """How writing to the CRM stood after the last call: ``breaker``, ``used``, ``total``; empty before the first."""
+    fact = health.crm.get("writeback", {}).get("value")
+    return fact if isinstance(fact, dict) else {}
+
+
+def crm_login(health: operations.Health) -> str:
+    """How the CRM took the last call: ok, login, halted, limited, away; or unknown before the first."""
+    breaker = writing(health).get("breaker")
+    if not isinstance(breaker, dict):
+        return "unknown"
+    return str(breaker.get("why") or "ok") if breaker.get("failures") or breaker.get("why") == "limited" else "ok"
+
+
+def _age(since: int | None, now: int) -> float:
+    return max(0.0, (now - since) / 1000) if since is not None else 0.0
+
+
+def _problems(ctx: Context, health: operations.Health, delivery_age: float, outbox_age: float) -> list[tuple[str, str]]:
+    found = []
+    if delivery_age > SLOW_DELIVERY_SECONDS:
+        found.append(
+            (
+                f"Deliveries are not worked on: the oldest has waited {duration(delivery_age)}.",
+                "See that a worker runs: `connector run`, or `connector worker`.",
+            )
+        )
+    login = crm_login(health)
+    if ctx.crm is not None and login == "login":
+        found.append(
+            ("The CRM refuses the login.", "Run `connector check`; it names the setting to correct. Writes wait.")
+        )
+    elif ctx.crm is not None and login == "halted":
+        found.append(("The CRM takes no writes as it is set up.", "Run `connector check`; it names what to change."))
+    elif ctx.crm is not None and outbox_age > SLOW_OUTBOX_SECONDS:
+        found.append(
+            (
+                f"Writes to the CRM wait: the oldest for {duration(outbox_age)}.",
+                "Run `connector check`: the login, the API budget or the network may be the cause.",
+            )
+        )
+    return found
+
+
+def stuck(health: operations.Health) -> str:
+    """What needs a person, in words; empty when nothing does."""
+    parts = [
+        (health.open_shelf, "item"),
+        (health.dead_deliveries, "unreadable delivery"),
+        (health.dead_outbox, "record the CRM will not take"),
+    ]
+    named = {
+        "unreadable delivery": "unreadable deliveries",
+        "record the CRM will not take": "records the CRM will not take",
+    }
+    said = [plural(number, word, named.get(word)) for number, word in parts if number]
+    return ", ".join(said)
