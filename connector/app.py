@@ -10,13 +10,12 @@ from connector.domain.clock import Clock
 from connector.flows.context import Context
 from connector.flows.receive import Receiver
 from connector.settings import Settings, load_settings
-from connector.web import register
-
-RECEIVER = "connector.receiver"
+from connector.web.site import register
+from connector.web.webhooks import RECEIVER, webhooks
 
 
 def create_app(settings: Settings | None = None, *, crm: CRM | None = None, clock: Clock | None = None) -> Flask:
-    """The service as a WSGI app: webhooks, pages and API. Starts no thread and touches nothing outside but the store.
+    """The service as a WSGI app: webhooks, pages and API. Starts no thread and calls nothing outside.
 
     ``crm`` and ``clock`` replace the configured ones. Raises Misconfigured or SchemaOutdated when it cannot work.
     """
@@ -25,14 +24,15 @@ def create_app(settings: Settings | None = None, *, crm: CRM | None = None, cloc
 
 
 def app_of(ctx: Context, settings: Settings) -> Flask:
-    """The app over a context that was built already."""
-    app = Flask("connector", root_path=None)
-    receiver = build_receiver(ctx)
-    app.extensions[RECEIVER] = receiver
-    register(app, ctx, receiver, timezone=settings.timezone, admin_password=settings.admin_password)
+    """The app over a context that was built already; its receiver is in ``app.extensions[RECEIVER]``."""
+    app = Flask("connector.web")
+    app.extensions[RECEIVER] = Receiver(ctx.store, ctx.sources, ctx.clock, ctx.public_url, ctx.inbox_cap)
+    app.register_blueprint(webhooks)
+    register(app, ctx, timezone=settings.timezone)
     return app
 
 
-def build_receiver(ctx: Context) -> Receiver:
-    """What takes the webhooks of this context's sources."""
-    return Receiver(ctx.store, ctx.sources, ctx.clock, ctx.public_url, ctx.inbox_cap)
+def receiver_of(app: Flask) -> Receiver:
+    """What takes the webhooks of this app."""
+    receiver: Receiver = app.extensions[RECEIVER]
+    return receiver

@@ -21,18 +21,18 @@ def mappings() -> None:
 @speaks_plainly
 def check(paths: tuple[Path, ...]) -> None:
     """Lint mapping files; all problems at once, each with file, line and cure."""
+    from connector.mapping.channels import load_channels
     from connector.mapping.tryout import check_mappings
 
     for path in paths:
         existing(str(path))
-    folder = _folder()
-    files = list(paths) or sorted((folder / "sources").glob("*.yml"))
-    problems = check_mappings(files, folder)
+    register = load_channels(default_mappings_dir() / "channels.yml") if paths else None
+    problems = check_mappings(paths or (_folder(),), register)
     for problem in problems:
         click.echo(str(problem))
     if problems:
-        fail(f"{len(problems)} problems in {len(files)} files.", FOUND_PROBLEMS)
-    click.echo(f"{len(files)} mapping files are fine.")
+        fail(f"{len(problems)} problem{'s' if len(problems) > 1 else ''} to cure.", FOUND_PROBLEMS)
+    click.echo("The mapping files are fine.")
 
 
 @mappings.command("try")
@@ -46,16 +46,16 @@ def check(paths: tuple[Path, ...]) -> None:
 def try_file(source: str, file: Path, headers_file: Path | None, accounts: tuple[str, ...]) -> None:
     """Print the normal events of one payload, one JSON object a line."""
     from connector.mapping.loader import load_mappings
-    from connector.mapping.tryout import try_payload
+    from connector.mapping.tryout import content_type_of, try_payload
 
     known = load_mappings(_folder())
     if source not in known:
         fail(f"There is no mapping {source}: use one of {', '.join(sorted(known))}.", WRONG_INPUT)
-    headers = _headers(headers_file)
+    headers = {"content-type": content_type_of(file), **_headers(headers_file)}
     tried = try_payload(known[source], existing(str(file)).read_bytes(), headers, accounts)
     print_lines(tried.events)
     for failure in tried.failures:
-        click.echo(failure, err=True)
+        click.echo(f"{failure.path}: {failure.reason} {failure.cure}", err=True)
     if tried.failures:
         fail(f"{len(tried.failures)} of {len(tried.failures) + len(tried.events)} items would be shelved.", WRONG_INPUT)
 
@@ -76,3 +76,41 @@ def _folder() -> Path:
     import os
 
     return load_settings().mappings_dir if "CONNECTOR_MAPPINGS_DIR" in os.environ else default_mappings_dir()
+
+
+@click.command()
+@click.argument("fixtures", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--source", required=True, help="The configured source to send as; its secret signs.")
+@click.option("--url", help="Where the server listens, if not at the configured public URL.")
+@click.option(
+    "--headers", "headers_file", type=click.Path(path_type=Path), help="A JSON object of more request headers."
+)
+@speaks_plainly
+def replay(fixtures: tuple[Path, ...], source: str, url: str | None, headers_file: Path | None) -> None:
+    """Sign fixture payloads as their provider would, and post them to a running server."""
+    import requests
+
+    from connector.commands.place import here
+    from connector.demo.posting import post, signed_request
+    from connector.mapping.tryout import content_type_of
+
+    with here() as ctx:
+        if source not in ctx.sources:
+            fail(f"There is no source {source}: use one of {', '.join(sorted(ctx.sources))}.", WRONG_INPUT)
+        base, headers, refused = url or ctx.public_url, _headers(headers_file), 0
+        with requests.Session() as session:
+            for fixture in fixtures:
+                kind = content_type_of(fixture) or "application/json"
+                body = existing(str(fixture)).read_bytes()
+                signed = signed_request(ctx.sources[source], ctx.public_url, body, kind, ctx.clock(), fixture.stem)
+                try:
+                    answer = post(session, base.rstrip("/"), ctx.public_url, signed, kind, headers)
+                except requests.ConnectionError:
+                    fail(
+                        f"Nobody answers at {base}: start `connector run`, or give its address with --url.",
+                        FOUND_PROBLEMS,
+                    )
+                click.echo(f"{answer.status_code} {fixture}")
+                refused += answer.status_code >= 300
+    if refused:
+        fail(f"{refused} of {len(fixtures)} were refused.", FOUND_PROBLEMS)

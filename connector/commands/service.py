@@ -1,0 +1,108 @@
+"""``connector run``, ``worker``, ``migrate`` and ``sandbox``: the long-running parts, and bringing the store up."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from connector.commands.console import fail, speaks_plainly
+from connector.commands.place import here
+from connector.composition import build_context
+from connector.logs import configure_logs
+from connector.settings import Settings, load_settings
+from connector.store.migrate import migrate as migrate_store
+from connector.store.unit_of_work import open_store
+
+
+@click.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", default=8080, show_default=True, help="Port to listen on; 0 takes a free one.")
+@speaks_plainly
+def run(host: str, port: int) -> None:
+    """Run everything in one process: web, worker, schedule."""
+    from connector.app import app_of, receiver_of
+    from connector.web.server import Serving
+    from connector.worker import Worker
+
+    configure_logs()
+    settings = load_settings()
+    ctx = build_context(settings)
+    app = app_of(ctx, settings)
+    serving = Serving(app, receiver_of(app), host, port, on_ready=_say_where)
+    worker = Worker(ctx)
+    worker.start()
+    try:
+        serving.run()
+    finally:
+        stopped = worker.stop()
+        ctx.store.close()
+    if not stopped:
+        fail(
+            "The worker was stopped in the middle of a step; its leases lapse and the work goes on at the next start.",
+            1,
+        )
+
+
+def _say_where(port: int) -> None:
+    click.echo(f"Listening on port {port}; Ctrl-C stops.", err=True)
+
+
+@click.command()
+@speaks_plainly
+def worker() -> None:
+    """Background work only; start as many as wanted on PostgreSQL, on any machine."""
+    from connector.worker import Worker
+
+    configure_logs()
+    with here() as ctx:
+        Worker(ctx).run()
+
+
+@click.command()
+@speaks_plainly
+def migrate() -> None:
+    """Bring the store to this release; makes the first admin where CONNECTOR_ADMIN_PASSWORD is set."""
+    settings = load_settings()
+    store = open_store(settings.database_url)
+    try:
+        applied = migrate_store(store, lambda revision: click.echo(f"Applied {revision}.", err=True))
+    finally:
+        store.close()
+    click.echo(f"The store is at this release ({len(applied)} migrations applied)." if applied else "Nothing to do.")
+    first_admin(settings)
+
+
+def first_admin(settings: Settings) -> None:
+    """Makes the user ``admin`` from the configured password, where there is no user at all."""
+    from connector.flows.people import bootstrap_admin
+
+    if not (settings.admin_password and settings.secret_key):
+        return
+    ctx = build_context(settings)
+    try:
+        made = bootstrap_admin(ctx, settings.admin_password)
+    finally:
+        ctx.store.close()
+    if made:
+        click.echo(f"{made.name} may sign in with the configured password.", err=True)
+
+
+@click.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", default=8801, show_default=True, help="Port to listen on.")
+@click.option("--data", type=click.Path(path_type=Path), help="Folder for the org's file; without it, memory only.")
+@click.option("--tls", is_flag=True, help="Serve https with a self-signed certificate.")
+@speaks_plainly
+def sandbox(host: str, port: int, data: Path | None, tls: bool) -> None:
+    """Run a local Salesforce-compatible org: to try, to test, to break on purpose."""
+    from sandbox.server import serve
+
+    click.echo(f"An empty org at {'https' if tls else 'http'}://{host}:{port}; Ctrl-C stops it.", err=True)
+    try:
+        serve(host, port, data, tls)
+    except OSError as error:
+        fail(
+            f"The sandbox cannot listen on {host}:{port} ({error.strerror}): stop what uses it, or choose another --port.",
+            1,
+        )

@@ -1,0 +1,45 @@
+"""Structured logs, one JSON object a line on stderr: event names, ids, counts and codes; nothing personal.
+
+What may be said is an allow-list of keys: a value under any other key is left out, so a careless line cannot leak.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import Any
+
+import structlog
+from structlog.typing import EventDict
+
+SAID = frozenset(
+    {
+        "at", "attempts", "budget", "calls", "chore", "claimed", "code", "count", "created", "deleted", "dead",
+        "delivery_id", "duplicates", "endpoint", "error", "event", "events", "failures", "from_version", "id", "kind",
+        "lane", "lanes", "late", "level", "method", "name", "obj", "object", "operation", "outcome", "path", "place",
+        "port", "read", "reason", "records", "retried", "revision", "seconds", "sent", "settled", "shelved", "source",
+        "state", "status", "timestamp", "to_version", "total", "unchanged", "used", "waits", "withheld", "written",
+    }
+)  # fmt: skip
+
+
+def withhold(_logger: Any, _method: str, line: EventDict) -> EventDict:
+    """The line without values under keys that are not on the list; their names are told, so a gap is seen."""
+    kept = {key: value for key, value in line.items() if key in SAID}
+    left_out = sorted(set(line) - set(kept))
+    return {**kept, "withheld": left_out} if left_out else kept
+
+
+def configure_logs(*, quiet: bool = False) -> None:
+    """Sends this process's logs to stderr; ``quiet`` keeps all but warnings to itself."""
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            withhold,
+            structlog.processors.JSONRenderer(),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING if quiet else logging.INFO),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=False,
+    )
