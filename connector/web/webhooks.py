@@ -6,7 +6,7 @@ from flask import Blueprint, Response, current_app, request
 
 from connector.flows.receive import Receiver
 
-RECEIVER = "connector_receiver"
+RECEIVER = "connector.receiver"
 
 webhooks = Blueprint("webhooks", __name__)
 
