@@ -49,7 +49,7 @@ def shown(item: Field, value: Any) -> Any:
 def wire_time(ms: int) -> str:
     """A time as Salesforce writes it: UTC with milliseconds and +0000."""
     seconds, rest = divmod(int(ms), 1000)
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{rest:03d}+0000"
+    return f"{datetime.fromtimestamp(seconds, UTC).isoformat()[:19]}.{rest:03d}+0000"
 
 
 def parse_time(text: str) -> int:
