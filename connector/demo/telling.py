@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
-from threading import Thread
+from threading import Event, Thread
 from typing import Any
 
 import requests
@@ -110,7 +110,8 @@ def _set_up(place: Place, port: int, org_port: int, step: Step, stack: ExitStack
 
 def _serve(ctx: Context, settings: Settings, port: int, stack: ExitStack) -> str:
     app = app_of(ctx, settings)
-    serving = Serving(app, receiver_of(app), HOST, port)
+    ready = Event()
+    serving = Serving(app, receiver_of(app), HOST, port, on_ready=lambda _port: ready.set())
     worker = Worker(ctx, poll_seconds=0.2)
     worker.start()
     stack.callback(worker.stop)
@@ -118,6 +119,8 @@ def _serve(ctx: Context, settings: Settings, port: int, stack: ExitStack) -> str
     thread.start()
     stack.callback(thread.join, 15)
     stack.callback(serving.stop)
+    if not ready.wait(15):
+        raise DemoStuck("The web server did not come up within 15 s: see what it wrote above.")
     return f"http://{HOST}:{serving.port}"
 
 
