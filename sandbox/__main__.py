@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from sandbox.server import serve
+from sandbox.server import SandboxServer
 
 
 @click.command()
@@ -16,8 +16,9 @@ from sandbox.server import serve
 @click.option("--tls", is_flag=True, help="Serve https with a self-signed certificate.")
 def main(host: str, port: int, data: Path | None, tls: bool) -> None:
     """Runs a local Salesforce-compatible org."""
-    click.echo(f"Sandbox org on {'https' if tls else 'http'}://{host}:{port} (Ctrl-C stops it).")
-    serve(host, port, data, tls)
+    server = SandboxServer(port, data, tls, host=host)
+    click.echo(f"Sandbox org on {server.url} (Ctrl-C stops it).")
+    server.run()
 
 
 main()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import UTC, date, datetime
+from math import isfinite
 from typing import Any
 
 from sandbox.errors import RowRefused
@@ -147,7 +148,7 @@ def _number(item: Field) -> Coercer:
             number = float(value)
         except (TypeError, ValueError) as error:
             raise _wrong_type(item, value) from error
-        if isinstance(value, bool) or (whole and number != int(number)):
+        if isinstance(value, bool) or not isfinite(number) or (whole and number != int(number)):
             raise _wrong_type(item, value)
         if abs(number) >= largest:
             raise RowRefused(

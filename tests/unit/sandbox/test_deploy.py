@@ -231,6 +231,26 @@ def test_a_wrong_request_is_refused(bare: Caller, form: dict[str, Any], status: 
     assert bare.send("GET", "/metadata/deployRequest/nope").status_code == 404
 
 
+def test_a_multi_select_picklist_holds_several_values(bare: Caller) -> None:
+    values = "".join(f"<value><fullName>{name}</fullName><default>false</default></value>" for name in "abc")
+    definition = f"<valueSet><restricted>true</restricted><valueSetDefinition>{values}</valueSetDefinition></valueSet>"
+    pick = _field("MultiselectPicklist", definition)
+    assert _deploy(bare, _zip(**{"objects__Thing__c.object": _object(pick)}))["success"]
+    for name, chosen in (("1", "A;b"), ("2", "b;c"), ("3", None)):
+        bare.create("Thing__c", Name=name, Any__c=chosen)
+    assert bare.send("POST", "/sobjects/Thing__c", {"Name": "4", "Any__c": "a;x"}).status_code == 400
+    found = {
+        test: bare.column(f"SELECT Name FROM Thing__c WHERE Any__c {test} ORDER BY Name")
+        for test in ("INCLUDES ('a')", "INCLUDES ('a;b', 'c')", "EXCLUDES ('a')", "= 'a;b'")
+    }
+    assert found == {
+        "INCLUDES ('a')": ["1"],
+        "INCLUDES ('a;b', 'c')": ["1", "2"],
+        "EXCLUDES ('a')": ["2", "3"],
+        "= 'a;b'": ["1"],
+    }
+
+
 @pytest.mark.parametrize(
     ("formula", "value"),
     [

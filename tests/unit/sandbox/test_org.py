@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import signal
 import ssl
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -204,6 +207,35 @@ def test_without_a_folder_the_certificate_is_temporary() -> None:
     assert cert.is_file()
 
 
-def test_the_module_explains_itself() -> None:
-    told = subprocess.run([sys.executable, "-m", "sandbox", "--help"], capture_output=True, text=True, check=True)
-    assert "local Salesforce-compatible org" in told.stdout
+@contextmanager
+def _foreground(data: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """The org as people start it, and its address."""
+    command = [sys.executable, "-u", "-m", "sandbox", "--port", "0", "--data", str(data)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        yield process, process.stdout.readline().split()[3]
+        process.kill()
+
+
+@pytest.mark.chaos
+def test_what_was_answered_survives_a_kill_and_an_interrupt_ends_it_quietly(tmp_path: Path) -> None:
+    form = {"grant_type": "client_credentials", "client_id": "sandbox-client", "client_secret": "sandbox-secret"}
+    with _foreground(tmp_path) as (process, url):
+        token = requests.post(f"{url}/services/oauth2/token", form, timeout=10).json()["access_token"]
+        headers = {"Authorization": f"Bearer {token}"}
+        made = requests.post(f"{url}/services/data/v66.0/sobjects/Case", json={}, headers=headers, timeout=10).json()
+        process.kill()
+    with _foreground(tmp_path) as (process, url):
+        digest = requests.get(f"{url}/sandbox/digest", timeout=10).json()
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=20)
+    assert made["success"] is True
+    assert digest["objects"]["Case"]["rows"] == 1
+    assert (process.returncode, errors) == (0, "")
+
+
+def test_a_fault_of_the_org_itself_is_an_unknown_exception(make_org: MakeOrg) -> None:
+    org = make_org()
+    org.org.db.close()
+    answer = org.send("GET", "/query?q=SELECT Id FROM Case")
+    assert (answer.status_code, answer.get_json()[0]["errorCode"]) == (500, "UNKNOWN_EXCEPTION")

@@ -177,6 +177,7 @@ def test_keys_tell_cases_apart_and_usernames_do_not(org: Caller) -> None:
         ("Case", {"Network__c": "myspace"}, "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST", ["Network__c"]),
         ("Case", {"First_Inbound_At__c": "yesterday"}, "INVALID_TYPE_ON_FIELD_IN_RECORD", ["First_Inbound_At__c"]),
         ("Case", {"Inbound_Touches__c": "many"}, "INVALID_TYPE_ON_FIELD_IN_RECORD", ["Inbound_Touches__c"]),
+        ("Case", {"Inbound_Touches__c": "nan"}, "INVALID_TYPE_ON_FIELD_IN_RECORD", ["Inbound_Touches__c"]),
         ("Case", {"Inbound_Touches__c": 10**12}, "NUMBER_OUTSIDE_VALID_RANGE", ["Inbound_Touches__c"]),
         ("Case", {"IsClosed": True}, "INVALID_FIELD_FOR_INSERT_UPDATE", ["IsClosed"]),
         ("Case", {"Nope__r": {"Key__c": "a"}}, "INVALID_FIELD", None),

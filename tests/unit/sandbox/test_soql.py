@@ -73,6 +73,7 @@ def test_conditions(people: Caller, where: str, found: list[str]) -> None:
         ("Inbound_Touches__c >= 1", ["s1", "s2"]),
         ("Inbound_Touches__c = 1.0", ["s1"]),
         ("Inbound_Touches__c IN (0, 2)", ["s0", "s2"]),
+        ("Id = '' OR Subject = 's1'", ["s1"]),
         ("IsClosed = TRUE", ["s1"]),
         ("First_Inbound_At__c = 2026-01-02", ["s1"]),
         ("First_Inbound_At__c != 2026-01-02 AND Subject != 'alone'", ["s0", "s2"]),
