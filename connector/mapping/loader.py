@@ -13,7 +13,7 @@ from connector.mapping.rules import GroupReader
 from connector.mapping.schema import Group
 from connector.mapping.schemes import scheme_problem
 from connector.mapping.source import SourceMapping
-from connector.mapping.yamlfile import Findings, Node, read_yaml
+from connector.mapping.yamlfile import Findings, Node, parse_yaml, read_yaml
 
 LANGUAGE = 1
 KEYS = (
@@ -42,20 +42,29 @@ def load_mappings(directory: Path) -> dict[str, SourceMapping]:
 def load_mapping(path: Path, channels: ChannelRegister) -> SourceMapping:
     """The mapping in one file; MappingInvalid with everything that is wrong in it."""
     findings = Findings(path.name)
-    root = read_yaml(path, findings)
-    mapping = _mapping(root, path, channels, findings) if root is not None else None
+    return _whole(read_yaml(path, findings), path.stem, channels, findings)
+
+
+def parse_mapping(name: str, text: bytes, channels: ChannelRegister) -> SourceMapping:
+    """The mapping in a text that is no file yet, for a preview; MappingInvalid with everything that is wrong in it."""
+    findings = Findings(f"{name}.yml")
+    return _whole(parse_yaml(text, findings), name, channels, findings)
+
+
+def _whole(root: Node | None, stem: str, channels: ChannelRegister, findings: Findings) -> SourceMapping:
+    mapping = _mapping(root, stem, channels, findings) if root is not None else None
     if mapping is None or findings.problems:
         raise MappingInvalid(findings.problems)
     return mapping
 
 
-def _mapping(root: Node, path: Path, channels: ChannelRegister, findings: Findings) -> SourceMapping | None:
+def _mapping(root: Node, stem: str, channels: ChannelRegister, findings: Findings) -> SourceMapping | None:
     findings.closed(root, KEYS, ("source", "version", "network", "verification", "items"))
     if not isinstance(root.value, dict):
         return None
     name = findings.text(root.get("source"))
-    if name != path.stem:
-        findings.add(root.get("source") or root, f"`source` is not the file's name ({path.stem}).", "Make them equal.")
+    if name != stem:
+        findings.add(root.get("source") or root, f"`source` is not the file's name ({stem}).", "Make them equal.")
     headers = tuple(each.lower() for each in findings.texts(root.get("headers")))
     return SourceMapping(
         name=name,
@@ -69,7 +78,7 @@ def _mapping(root: Node, path: Path, channels: ChannelRegister, findings: Findin
         headers=headers,
         groups=_groups(root, headers, channels, findings),
         channels=channels,
-        file=path.name,
+        file=findings.file,
     )
 
 

@@ -67,7 +67,7 @@ class GroupReader:
 
     def _rule(self, node: Node, group: Node, frame: Frame) -> Rule:
         self.findings.closed(node, RULE_KEYS, ("kind",))
-        word = self.findings.choice(node.get("kind"), [each.value for each in Kind], Kind.IGNORE.value)
+        word = self.findings.choice(node.get("kind"), [each.value for each in Kind], Kind.UNKNOWN.value)
         kind = Kind(word)
         if kind is Kind.IGNORE and node.get("why") is None:
             self.findings.add(node, "An ignored item needs a reason.", "Add `why: …`.")

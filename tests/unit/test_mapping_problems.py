@@ -1,0 +1,184 @@
+"""A wrong mapping file says everything that is wrong with it at once: file, line, path and cure."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from connector.errors import MappingInvalid, Problem
+from connector.mapping.channels import load_channels
+from connector.mapping.loader import load_mappings, parse_mapping
+from connector.mapping.tryout import check_mappings, content_type_of, try_payload
+from tests.corpus import ROOT
+
+CHANNELS = load_channels(ROOT / "mappings" / "channels.yml")
+GOOD = """source: sample
+version: 1
+network: community
+verification: url_token
+items:
+  - each: events[]
+    set:
+      item_id: id
+    rules:
+      - kind: message
+"""
+
+
+def problems(text: str) -> list[Problem]:
+    with pytest.raises(MappingInvalid) as raised:
+        parse_mapping("sample", text.encode(), CHANNELS)
+    return list(raised.value.problems)
+
+
+def with_rule(key: str) -> str:
+    return swapped("kind: message", f"kind: message\n        {key}")
+
+
+def swapped(old: str, new: str) -> str:
+    assert old in GOOD
+    return GOOD.replace(old, new)
+
+
+@pytest.mark.parametrize(
+    ("text", "where", "what", "cure"),
+    [
+        (swapped("version: 1", "versoin: 1"), "sample.yml:2 versoin", "unknown", "`version`"),
+        (swapped("version: 1", "version: 0"), "sample.yml:2 version", "starts at 1", "Raise"),
+        (swapped("version: 1", 'version: "1"'), "sample.yml:2 version", "whole number", "without quotes"),
+        (swapped("version: 1", "version: 1\nlanguage: 2"), "sample.yml:3 language", "Language 2", "language: 1"),
+        (swapped("source: sample", "source: other"), "sample.yml:1 source", "file's name", "equal"),
+        (swapped("network: community", "network: comunity"), "sample.yml:3 network", "unknown", "`community`"),
+        (swapped("url_token", "hootsuite"), "sample.yml:4 verification", "not publish", "relay"),
+        (swapped("url_token", "url_tokn"), "sample.yml:4 verification", "no scheme", "`url_token`"),
+        (swapped("url_token", "url_token\nhandshake: metta"), "sample.yml:5 handshake", "no handshake", "`meta`"),
+        (swapped("url_token", "url_token\nbody: yaml"), "sample.yml:5 body", "not allowed", "json"),
+        (swapped("items:", "itmes:"), "sample.yml:1", "`items` is missing", "Add"),
+        (swapped("each: events[]", "each: events[0]"), "sample.yml:6 items[0].each", "no walk", "entry[]"),
+        (swapped("item_id: id", "item_ids: id"), "sample.yml:8 items[0].set.item_ids", "no field", "`item_id`"),
+        (swapped("item_id: id", "item_id: 'id['"), "sample.yml:8 items[0].set.item_id", "not JMESPath", "quotes"),
+        (swapped("item_id: id", "item_id: to_string(id)"), "sample.yml:8", "word null", "Leave it out"),
+        (swapped("item_id: id", "item_id: sprintf(id)"), "sample.yml:8", "no function", "Use one of"),
+        (swapped("item_id: id", f"item_id: {'a.' * 200}a[0]"), "sample.yml:8", "longer than", "let"),
+        (swapped("item_id: id", "item_id: '[[[[a,b],c],d],e]'"), "sample.yml:8", "multi-selects", "let"),
+        (swapped("item_id: id", "item_id: $who.id"), "sample.yml:8", "names no value", "under `let`"),
+        (swapped("item_id: id", "item_id: [id]"), "sample.yml:8", "path or a mapping", "value"),
+        (swapped("item_id: id", "item_id: {path: id, value: 1}"), "sample.yml:8", "Exactly one of", "Keep one"),
+        (swapped("item_id: id", "item_id: {path: id, with: x}"), "sample.yml:8", "goes with `join`", "Remove"),
+        (swapped("item_id: id", "item_id: {path: id, then: [uper]}"), "sample.yml:8", "no transform", "`upper`"),
+        (swapped("item_id: id", "item_id: {path: id, then: [{uper: x}]}"), "sample.yml:8", "no transform", "Use"),
+        (swapped("item_id: id", "item_id: {path: id, then: [after]}"), "sample.yml:8", "needs a text", "{after: …}"),
+        (swapped("item_id: id", "item_id: {header: x-id}"), "sample.yml:8", "not kept", "`headers`"),
+        (swapped("item_id: id", "item_id: {join: id}"), "sample.yml:8", "A list", "first, second"),
+        (swapped("item_id: id", "item_id: {choose: id}"), "sample.yml:8", "needs a table", "from"),
+        (swapped("item_id: id", "item_id: {lookup: {in: users}}"), "sample.yml:8", "`by` is missing", "Add"),
+        (swapped("item_id: id", "item_id: {seconds_between: [a]}"), "sample.yml:8", "two times", "start, end"),
+        (swapped("item_id: id", "extra.Bad-Name: id"), "sample.yml:8", "no name", "small letters"),
+        (swapped("item_id: id", "occurred_at: at"), "sample.yml:8", "no format", "time: iso"),
+        (swapped("item_id: id", "occurred_at: {path: at, time: is}"), "sample.yml:8", "not allowed", "`iso`"),
+        (swapped("item_id: id", "occurred_at: 2026-03-02"), "sample.yml:8", "Dates", "quotes"),
+        (swapped("item_id: id", "attachments: {kind: x}"), "sample.yml:8", "`each` is missing", "Add"),
+        (swapped("kind: message", "kind: mesage"), "sample.yml:10 items[0].rules[0].kind", "not allowed", "`message`"),
+        (swapped("kind: message", "kind: ignore"), "sample.yml:10 items[0].rules[0]", "needs a reason", "why"),
+        (with_rule("direction: inbond"), "sample.yml:11", "not allowed", "`inbound`"),
+        (
+            with_rule("visibility: {choose: v, from: {a: pubic}}"),
+            "sample.yml:11", "not allowed", "`public`",
+        ),
+        (with_rule("require: [itm_id]"), "sample.yml:11", "no field", "`item_id`"),
+        (with_rule("when: {a: {exist: true}}"), "sample.yml:11", "unknown", "`exists`"),
+        (with_rule("when: {a: {}}"), "sample.yml:11", "Exactly one test", "exists"),
+        (with_rule("when: {a: {exists: sure}}"), "sample.yml:11", "true or false", ""),
+        (with_rule("when: [x]"), "sample.yml:11", "condition is needed", "path"),
+        (with_rule("when: {'a[': x}"), "sample.yml:11", "not JMESPath", ""),
+        (swapped("    rules:\n      - kind: message\n", "    rules: []\n"), "sample.yml:9", "one rule", "kind"),
+        (swapped("item_id: id", "item_id: id\n      item_id: id2"), "sample.yml:9", "twice", "Keep one"),
+        (swapped("item_id: id", "item_id: &x id"), "sample.yml:1", "anchors", "Repeat"),
+        ("items: [", "sample.yml:1", "not YAML", "Check indentation"),
+        ("", "sample.yml:1", "empty", "adding-a-source"),
+        ("just text", "sample.yml:1", "mapping (key: value)", "Write one"),
+        ("? [a]: b\n", "sample.yml", "", ""),
+    ],
+)  # fmt: skip
+def test_a_fault_is_told_with_its_place_and_its_cure(text: str, where: str, what: str, cure: str) -> None:
+    found = problems(text)
+    assert any(each.where.startswith(where) and what in each.what and cure in each.cure for each in found), found
+
+
+def test_all_faults_are_told_at_once() -> None:
+    text = (
+        GOOD.replace("network: community", "network: nowhere")
+        .replace("item_id: id", "item_ids: id")
+        .replace("kind: message", "kind: mesage")
+    )
+    assert len(problems(text)) == 3
+
+
+def test_the_same_fault_is_told_once_however_many_rules_share_it() -> None:
+    assert (
+        len(problems(GOOD.replace("item_id: id", "item_ids: id") + "      - kind: post\n      - kind: comment\n")) == 1
+    )
+
+
+def folder(tmp_path: Path, **files: str) -> Path:
+    (tmp_path / "sources").mkdir()
+    (tmp_path / "channels.yml").write_text((ROOT / "mappings/channels.yml").read_text("utf-8"), "utf-8")
+    for name, text in files.items():
+        (tmp_path / "sources" / f"{name}.yml").write_text(text, "utf-8")
+    return tmp_path
+
+
+def test_the_problems_of_all_files_are_told_together(tmp_path: Path) -> None:
+    bad = GOOD.replace("kind: message", "kind: mesage")
+    home = folder(tmp_path, sample=GOOD, one=bad.replace("sample", "one"), two=bad.replace("sample", "two"))
+    with pytest.raises(MappingInvalid) as raised:
+        load_mappings(home)
+    assert {each.where.partition(":")[0] for each in raised.value.problems} == {"one.yml", "two.yml"}
+    assert check_mappings([home]) == list(raised.value.problems)
+    assert check_mappings([home / "sources" / "one.yml"]) == list(raised.value.problems)[:1]
+
+
+def test_files_elsewhere_are_checked_with_the_shipped_register(tmp_path: Path) -> None:
+    path = tmp_path / "sample.yml"
+    path.write_text(GOOD, "utf-8")
+    assert check_mappings([path], CHANNELS) == []
+    (problem,) = check_mappings([path])
+    assert "channels.yml" in problem.where
+
+
+def test_a_missing_file_and_a_huge_one_are_problems(tmp_path: Path) -> None:
+    (tmp_path / "huge.yml").write_text("#" * 300_000, "utf-8")
+    found = check_mappings([tmp_path / "gone.yml", tmp_path / "huge.yml"], CHANNELS)
+    assert ["cannot be read" in found[0].what, "256 KiB" in found[1].what] == [True, True]
+
+
+def test_the_shipped_mappings_are_fine() -> None:
+    assert check_mappings([ROOT / "mappings"]) == []
+
+
+def test_a_payload_is_tried_by_hand() -> None:
+    mapping = parse_mapping("sample", GOOD.encode(), CHANNELS)
+    tried = try_payload(mapping, b'{"events":[{"id":1},{"id":[]}]}', {"Content-Type": "application/json"})
+    assert [event["item_id"] for event in tried.events] == ["1"]
+    assert [failure.path for failure in tried.failures] == ["$.events[1]"]
+    assert try_payload(mapping, b"{}", {"Content-Type": "text/xml"}).failures[0].code == "payload_unreadable"
+    assert [content_type_of(Path(name)) for name in ("a.form", "a.json", "a.bin")] == [
+        "application/x-www-form-urlencoded",
+        "application/json",
+        "",
+    ]
+
+
+@given(st.one_of(st.binary(max_size=200), st.text(max_size=200).map(lambda text: (GOOD + text).encode())))
+def test_no_text_ends_in_anything_but_a_mapping_or_problems(text: bytes) -> None:
+    try:
+        mapping = parse_mapping("sample", text, CHANNELS)
+    except MappingInvalid as error:
+        found = error.problems
+    else:
+        found = ()
+        assert mapping.name == "sample"
+    assert all(each.where.startswith("sample.yml:") for each in found)
