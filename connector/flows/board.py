@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -26,9 +25,15 @@ ProfileKey = tuple[str, str, str]
 """Network, scope and external id; for accounts known by handle alone, the handle key after an @."""
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Arrival:
-    """An event of a delivery: where in it, from whom, and when it came."""
+    """An event of a delivery: where in it, from whom, when it came, and what follows from it at a look.
+
+    ``at`` is when it happened, in epoch milliseconds, or None; ``moment`` falls back on when it came. ``item`` is what
+    the event is about: the item, else the event itself, else its hash; ``key`` makes it the same event however often
+    it is delivered. ``target`` is the item it says something about, None for events about accounts; ``customer`` is the
+    key of the customer's profile, None where the sender names nobody.
+    """
 
     event: Event
     delivery_id: int | None
@@ -36,46 +41,25 @@ class Arrival:
     source: str
     received_at: int
     digest: str | None = None
+    at: int | None = field(init=False)
+    moment: int = field(init=False)
+    item: str = field(init=False)
+    key: EventKey = field(init=False)
+    target: str | None = field(init=False)
+    customer: ProfileKey | None = field(init=False)
 
-    @cached_property
-    def at(self) -> int | None:
-        """When it happened, in epoch milliseconds; None where the sender does not tell."""
-        return None if self.event.occurred_at is None else to_millis(self.event.occurred_at)
-
-    @cached_property
-    def moment(self) -> int:
-        """When it happened, or when it came where the sender does not tell."""
-        return self.received_at if self.at is None else self.at
-
-    @cached_property
-    def item(self) -> str:
-        """What the event is about: the item, else the event itself, else its hash."""
+    def __post_init__(self) -> None:
         event = self.event
-        return event.item_id or event.event_id or self.digest or fingerprint(event)
-
-    @cached_property
-    def key(self) -> EventKey:
-        """What makes it the same event however often it is delivered."""
-        event = self.event
-        return (event.network, event.scope, self.item, event.kind.value, event.version or fingerprint(event))
-
-    @cached_property
-    def target(self) -> str | None:
-        """The item it says something about; None for events about accounts."""
-        event = self.event
-        if event.kind not in TARGETING:
-            return None
+        self.at = None if event.occurred_at is None else to_millis(event.occurred_at)
+        self.moment = self.received_at if self.at is None else self.at
+        self.item = event.item_id or event.event_id or self.digest or fingerprint(event)
+        self.key = (event.network, event.scope, self.item, event.kind.value, event.version or fingerprint(event))
+        self.target = None
         if event.kind is Kind.REACTION:
-            return event.item_id or event.parent_id
-        return self.item
-
-    @cached_property
-    def customer(self) -> ProfileKey | None:
-        """The key of the customer's profile; None where the sender names nobody."""
-        event = self.event
-        if event.customer_id:
-            return (event.network, event.scope, event.customer_id)
-        return None
+            self.target = event.item_id or event.parent_id
+        elif event.kind in TARGETING:
+            self.target = self.item
+        self.customer = (event.network, event.scope, event.customer_id) if event.customer_id else None
 
 
 @dataclass(frozen=True, slots=True)

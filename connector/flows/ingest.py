@@ -27,7 +27,9 @@ from connector.store.rows import paged, refusing
 from connector.store.shelf import shelve
 from connector.store.unit_of_work import UnitOfWork
 
-CLAIM = 200
+CLAIM = 500
+"""Deliveries in one transaction: two commits to disk are shared by all of them."""
+
 LEASE_SECONDS = 60.0
 PAGE = 500
 """Events applied together; more would only hold the store longer."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
+from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import bindparam, func, select, update
+from sqlalchemy import func, select, update
 
 from connector.domain.cases import Figures
 from connector.store.queues import insert
@@ -49,8 +50,10 @@ class CaseRow:
 
 
 CASES = RowMap(cases, CaseRow)
-_FIGURES = update(cases).where(cases.c.id == bindparam("key"))
-_REOPENED = update(cases).where(cases.c.id == bindparam("key"))
+_FIGURES = tuple(each.name for each in fields(Figures))
+_figures = attrgetter(*_FIGURES)
+_REOPENED = ("closed_at", "status", "reopen_count", "reopened_at", "reopened_from_at")
+_reopened = attrgetter(*_REOPENED, "id")
 
 
 def load_cases(uow: UnitOfWork, ids: Collection[str]) -> dict[str, CaseRow]:
@@ -65,17 +68,12 @@ def load_cases(uow: UnitOfWork, ids: Collection[str]) -> dict[str, CaseRow]:
 
 def write_figures(uow: UnitOfWork, changed: Sequence[tuple[str, Figures]]) -> None:
     """Keeps the figures of these cases; what the CRM owns is not touched."""
-    if changed:
-        rows = [{"key": case_id, **asdict(figures)} for case_id, figures in changed]
-        uow.connection.execute(_FIGURES, rows)
+    CASES.update_some(uow, _FIGURES, [(*_figures(figures), case_id) for case_id, figures in changed])
 
 
 def write_reopened(uow: UnitOfWork, reopened: Sequence[CaseRow]) -> None:
     """Keeps that these cases are open again."""
-    if reopened:
-        names = ("closed_at", "status", "reopen_count", "reopened_at", "reopened_from_at")
-        rows = [{"key": row.id, **{name: getattr(row, name) for name in names}} for row in reopened]
-        uow.connection.execute(_REOPENED, rows)
+    CASES.update_some(uow, _REOPENED, [_reopened(row) for row in reopened])
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +91,13 @@ class CaseEvent:
 def record_case_events(uow: UnitOfWork, happened: Sequence[CaseEvent]) -> None:
     """Adds to the history of cases; the same thing at the same time is kept once."""
     if happened:
-        rows = [{**asdict(each), "detail": json.dumps(each.detail, sort_keys=True)} for each in happened]
+        rows = [
+            {
+                "case_id": each.case_id, "type": each.type, "at": each.at, "recorded_at": each.recorded_at,
+                "actor": each.actor, "detail": json.dumps(each.detail, sort_keys=True),
+            }
+            for each in happened
+        ]  # fmt: skip
         uow.connection.execute(insert(uow, case_events).on_conflict_do_nothing(), rows)
 
 
