@@ -68,7 +68,6 @@ class World:
 
     def __init__(self, desk: Desk, clock: FakeClock) -> None:
         self.desk, self.clock = desk, clock
-        self.profiles = [desk.account(name) for name in ("one", "two")]
         desk.contact(CAY)
         self.contacts = [ADA, BEN, CAY]
         self.deleted: set[str] = set()
@@ -79,6 +78,7 @@ class World:
         self.keys = 0
         self.ended: dict[str, str] = {}
         self.kept_at: tuple[datetime, int] | None = None
+        self.profiles = self.first_accounts()
 
     # What the rules say ---------------------------------------------------------------------------------------------
 
@@ -94,6 +94,10 @@ class World:
         strong = all(has >= need for has, need in zip(pair.level, NEEDS[purpose], strict=True))
         fine = strong and not pair.holds and contact not in self.deleted and said.until > self.clock()
         return contact if fine else None
+
+    def first_accounts(self) -> list[str]:
+        """The accounts that everything is about."""
+        return [self.desk.account(name) for name in ("one", "two")]
 
     def pair(self, profile: str, contact: str) -> Pair:
         return self.pairs.setdefault((profile, contact), Pair())
@@ -279,6 +283,10 @@ class World:
             row = update(crm_contacts).where(crm_contacts.c.crm_id == gone)
             uow.connection.execute(row.values(is_deleted=True, master_id=stays))
         consent.follow_merge(self.desk.ctx, gone, stays)
+        self.follow(gone, stays)
+
+    def follow(self, gone: str, stays: str) -> None:
+        """What the rules say of two contacts that became one."""
         for link_id, (profile, contact) in self.old_links.items():
             if contact == gone:
                 self.old_links[link_id] = (profile, stays)
