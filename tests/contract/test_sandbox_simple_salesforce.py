@@ -144,6 +144,14 @@ def test_it_hears_of_the_cap_and_of_an_ended_session(sf: Any, server: SandboxSer
         ended.query("SELECT Id FROM Contact")
 
 
+@pytest.mark.parametrize(("fault", "written"), [("cut", 0), ("lost_answer", 1)])
+def test_a_connection_can_be_cut_under_its_hands(sf: Any, server: SandboxServer, fault: str, written: int) -> None:
+    server.org.faults.load({"rules": [{"fault": fault, "count": 1, "on": ["record_write"]}]})
+    with pytest.raises(requests.ConnectionError):
+        sf.Contact.create({"LastName": fault})
+    assert sf.query(f"SELECT COUNT() FROM Contact WHERE LastName = '{fault}'")["totalSize"] == written
+
+
 def test_without_the_certificate_nothing_is_trusted(server: SandboxServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("REQUESTS_CA_BUNDLE")
     with pytest.raises(requests.exceptions.SSLError):

@@ -10,6 +10,7 @@ import pytest
 import yaml
 from lxml import etree
 
+from connector.crm import package
 from connector.crm.package import NAMESPACE, compose_zip, package_root
 from connector.domain.channels import AuthorRole, Channel, Direction, Visibility
 from connector.errors import Misconfigured
@@ -187,3 +188,12 @@ def test_people_can_link_nothing_by_hand() -> None:
     agent = _xml("permissionsets/Cross_Channel_Agent.permissionset-meta.xml")
     editable = [one.text for one in agent.iterfind("m:fieldPermissions/m:editable", NS)]
     assert set(editable) == {"false"}
+
+
+def test_an_installed_wheel_finds_its_own_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(package, "__file__", str(tmp_path / "connector" / "crm" / "package.py"))
+    with pytest.raises(Misconfigured, match="not part of this installation"):
+        package_root()
+    inside = tmp_path / "connector" / "_data" / "salesforce" / "force-app"
+    inside.mkdir(parents=True)
+    assert package_root() == inside

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -158,6 +159,11 @@ def test_logins_fail_only_when_named_and_are_no_api_calls(org: Caller) -> None:
 def test_control_calls_are_never_hit(org: Caller) -> None:
     org.faults({"fault": "unavailable"}, {"fault": "cut"})
     assert org.control("health")["ok"] is True
+
+
+def test_every_mode_is_documented() -> None:
+    text = (Path(__file__).parents[3] / "docs" / "sandbox.md").read_text(encoding="utf-8")
+    assert [name for name in MODES if f"`{name}`" not in text] == []
 
 
 def test_every_mode_is_known_by_its_name() -> None:

@@ -150,6 +150,16 @@ def test_groups_by_parts_of_a_date(people: Caller) -> None:
     assert (found["y"], found["d"], found["expr0"]) == (2026, "2026-01-03", 1)
 
 
+def test_more_groups_than_a_page_are_refused(org: Caller) -> None:
+    for start in range(0, 2001, 200):
+        rows = [{"Connector_Key__c": f"k{start + number}"} for number in range(200)]
+        org.upsert("Case", "Connector_Key__c", *rows)
+    query = "SELECT Connector_Key__c, COUNT(Id) FROM Case GROUP BY Connector_Key__c"
+    answer = org.send("GET", "/query", query_string={"q": query})
+    assert (answer.status_code, answer.get_json()[0]["errorCode"]) == (400, "EXCEEDED_ID_LIMIT")
+    assert len(org.soql(f"{query} LIMIT 2000")) == 2000
+
+
 def test_a_count_of_everything_shows_no_records(people: Caller) -> None:
     answer = people.send("GET", "/query?q=SELECT COUNT() FROM Case WHERE Status = 'New' LIMIT 2").get_json()
     assert answer == {"totalSize": 2, "done": True, "records": []}
