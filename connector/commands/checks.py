@@ -5,12 +5,11 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
-from typing import Any
 
 import click
 
-from connector.composition import build_crm, build_sources, load_rules
 from connector.commands.console import FOUND_PROBLEMS, fail, print_json, speaks_plainly
+from connector.composition import build_crm, build_sources, load_rules
 from connector.errors import ConnectorError, MappingInvalid, Problem, SettingsInvalid
 from connector.settings import Settings, load_settings
 from connector.store.migrate import schema_problem

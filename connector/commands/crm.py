@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import asdict
+
 import click
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn
 
-from connector.composition import build_crm
 from connector.commands.console import fail, print_json, speaks_plainly
 from connector.commands.place import here
+from connector.composition import build_crm
 from connector.crm.package import compose_zip
 from connector.errors import Misconfigured
 from connector.flows.sync import sync_once
@@ -53,8 +56,18 @@ def sync(full: bool, as_json: bool) -> None:
             SpinnerColumn(), TextColumn("{task.description}"), console=Console(stderr=True), transient=True
         ) as bar:
             task = bar.add_task("Reading the CRM …")
-            report = sync_once(ctx, full=full, on_progress=lambda words: bar.update(task, description=words))
+            report = sync_once(
+                ctx, full=full, on_progress=lambda what, done: bar.update(task, description=f"{what}: {done} read")
+            )
     if as_json:
-        print_json(report.as_dict())
+        print_json(asdict(report))
+    elif report.is_busy:
+        click.echo("Another process is reading the CRM right now; its figures are on the health page.", err=True)
     else:
-        click.echo(str(report))
+        for name, number in asdict(report).items():
+            if name != "is_busy":
+                click.echo(f"{name.replace('_', ' '):<14} {number if isinstance(number, int) else _sum(number)}")
+
+
+def _sum(numbers: Mapping[str, int]) -> str:
+    return ", ".join(f"{name} {number}" for name, number in numbers.items()) or "0"

@@ -1,4 +1,4 @@
-"""``connector mappings`` and ``connector replay``: lint mapping files, try a payload, send a fixture to a running server."""
+"""``connector mappings`` and ``connector replay``: lint mapping files, try a payload, send a fixture."""
 
 from __future__ import annotations
 

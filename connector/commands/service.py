@@ -103,6 +103,6 @@ def sandbox(host: str, port: int, data: Path | None, tls: bool) -> None:
         serve(host, port, data, tls)
     except OSError as error:
         fail(
-            f"The sandbox cannot listen on {host}:{port} ({error.strerror}): stop what uses it, or choose another --port.",
+            f"The sandbox cannot listen on {host}:{port} ({error.strerror}): choose another --port.",
             1,
         )

@@ -74,7 +74,9 @@ def _store_figures(connection: Connection) -> list[tuple[str, str]]:
     repeated = int(connection.execute(select(func.coalesce(func.sum(deliveries.c.duplicates), 0))).scalar_one())
     ours = cases.c.origin == "connector"
     spoken = interactions.c.case_id.is_not(None)
-    entries: dict[str, int] = dict(connection.execute(select(ledger.c.type, func.count()).group_by(ledger.c.type)).tuples().all())
+    entries: dict[str, int] = dict(
+        connection.execute(select(ledger.c.type, func.count()).group_by(ledger.c.type)).tuples().all()
+    )
     answered = ", ".join(
         f"{words} {entries.get(kind, 0)}"
         for words, kind in (("yes", "granted"), ("no", "declined"), ("not now", "deferred"), ("withdrawn", "withdrawn"))

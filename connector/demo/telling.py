@@ -207,7 +207,9 @@ def _api(telling: Telling, path: str, key: str, body: Mapping[str, Any]) -> Mapp
     headers = {"Authorization": f"Bearer {telling.key}", "Idempotency-Key": key}
     answer = requests.post(f"{telling.web}/api/v1/{path}", json=dict(body), headers=headers, timeout=TIMEOUT)
     if answer.status_code >= 300:
-        raise DemoStuck(f"The API answered {answer.status_code} to {path.split('/')[0]}: {answer.text[:300]}")
+        raise DemoStuck(
+            f"The API answered {answer.status_code} to {path.split('/', maxsplit=1)[0]}: {answer.text[:300]}"
+        )
     found: Mapping[str, Any] = answer.json()
     return found
 

@@ -22,6 +22,7 @@ from connector.domain.consent import (
 from connector.domain.events import format_time, from_millis, to_millis
 from connector.domain.keys import random_id
 from connector.flows.consent.words import LinkChange
+from connector.flows.contact_index import reindex
 from connector.flows.context import Context
 from connector.flows.link import reproject
 from connector.store import ledger
@@ -90,6 +91,7 @@ def write_act(uow: UnitOfWork, record: LinkRecord, act: Act, now: datetime) -> L
         delete_hold(uow, record.id, act.release)
     for profile_id in {record.profile_id, act.profile_id or record.profile_id}:
         reproject(uow, profile_id)
+    reindex(uow, {record.contact_id, act.contact_id or record.contact_id})
     return change_of(entry)
 
 

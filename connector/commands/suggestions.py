@@ -1,0 +1,73 @@
+"""``connector suggest`` and ``connector suggestions``: who may be behind a handle; and the index of contacts."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.progress import MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
+from connector.commands.console import existing, speaks_plainly
+from connector.commands.place import here
+
+
+@click.command()
+@click.option("--contacts", required=True, type=click.Path(path_type=Path), help="CSV of contacts.")
+@click.option("--profiles", required=True, type=click.Path(path_type=Path), help="JSON lines of profiles.")
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="JSON lines to write, one per profile.")
+@click.option("--limit", default=5, show_default=True, type=click.IntRange(1, 50), help="Candidates per profile.")
+@click.option("--processes", default=1, show_default=True, type=click.IntRange(1, 256), help="Processes to use.")
+@speaks_plainly
+def suggest(contacts: Path, profiles: Path, out: Path, limit: int, processes: int) -> None:
+    """Score profiles against contacts, offline; the same code the service uses. It never links anything."""
+    from connector.bulk_suggest import suggest_files
+
+    existing(str(contacts))
+    existing(str(profiles))
+    columns = (TextColumn("{task.description}"), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        tasks: dict[str, TaskID] = {}
+
+        def progress(stage: str, done: int) -> None:
+            if stage not in tasks:
+                tasks[stage] = bar.add_task(stage, total=None)
+            bar.update(tasks[stage], completed=done)
+
+        summary = suggest_files(
+            contacts,
+            profiles,
+            out,
+            limit,
+            progress=progress,
+            on_problem=lambda sentence: click.echo(sentence, err=True),
+            processes=min(processes, os.cpu_count() or 1),
+        )
+    click.echo(
+        f"{summary.profiles} profiles answered, {summary.suggested} of them with a candidate, from {summary.contacts} "
+        f"contacts; {summary.skipped} rows skipped.",
+        err=True,
+    )
+
+
+@click.group()
+def suggestions() -> None:
+    """The index that suggestions are found by."""
+
+
+@suggestions.command("rebuild")
+@speaks_plainly
+def rebuild() -> None:
+    """Build the index anew from the contacts in the store: after an upgrade that says so."""
+    from connector.flows.contact_index import rebuild_index
+
+    with (
+        here() as ctx,
+        Progress(
+            TextColumn("{task.description}"), MofNCompleteColumn(), console=Console(stderr=True), transient=True
+        ) as bar,
+    ):
+        task = bar.add_task("Indexing contacts", total=None)
+        count = rebuild_index(ctx, lambda done: bar.update(task, completed=done))
+    click.echo(f"{count} contacts are in the index.")
