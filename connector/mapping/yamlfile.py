@@ -8,12 +8,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import yaml
+from yaml.constructor import SafeConstructor
 from yaml.nodes import MappingNode, ScalarNode, SequenceNode
 
 from connector.errors import Problem
 
 Scalar = str | int | float | bool | None
 MAX_BYTES = 256 * 1024
+MAX_DEPTH = 40
+_LOADER: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+"""The C reader where PyYAML has it, which is ten times faster."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,27 +135,35 @@ def parse_yaml(data: bytes, findings: Findings) -> Node | None:
     """The YAML text as nodes, or None with the reason among the findings."""
     top = Node(None, 1, "")
     try:
-        loader = yaml.SafeLoader(data)
-        try:
-            if any(isinstance(token, (yaml.AnchorToken, yaml.AliasToken)) for token in yaml.scan(data)):
-                findings.add(top, "YAML anchors and aliases are not part of the language.", "Repeat the value instead.")
-                return None
-            root = loader.get_single_node()
-            if root is None:
-                findings.add(top, "The file is empty.", "See docs/adding-a-source.md for a first mapping.")
-                return None
-            return _node(loader, root, "", findings)
-        finally:
-            loader.dispose()
+        if not _plain(data, top, findings):
+            return None
+        root = yaml.compose(data, Loader=_LOADER)
+        if root is not None:
+            return _node(SafeConstructor(), root, "", findings)
+        findings.add(top, "The file is empty.", "See docs/adding-a-source.md for a first mapping.")
     except (yaml.YAMLError, RecursionError, UnicodeDecodeError, ValueError) as error:
         mark = getattr(error, "problem_mark", None)
         line = mark.line + 1 if mark else 1
         reason = getattr(error, "problem", None) or type(error).__name__
         findings.add(Node(None, line, ""), f"This is not YAML ({reason}).", "Check indentation, quotes and colons.")
-        return None
+    return None
 
 
-def _node(loader: yaml.SafeLoader, node: yaml.Node, path: str, findings: Findings) -> Node:
+def _plain(data: bytes, top: Node, findings: Findings) -> bool:
+    """Whether the text is without anchors and not too deep, told event by event before anything is built of it."""
+    depth = 0
+    for event in yaml.parse(data, Loader=_LOADER):
+        if getattr(event, "anchor", None):
+            findings.add(top, "YAML anchors and aliases are not part of the language.", "Repeat the value instead.")
+            return False
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > MAX_DEPTH:
+            findings.add(top, f"The file is nested deeper than {MAX_DEPTH} levels.", "Write it flatter.")
+            return False
+    return True
+
+
+def _node(loader: SafeConstructor, node: yaml.Node, path: str, findings: Findings) -> Node:
     line = node.start_mark.line + 1
     if isinstance(node, MappingNode):
         return Node(_mapping(loader, node, path, findings), line, path)
@@ -164,7 +176,7 @@ def _node(loader: yaml.SafeLoader, node: yaml.Node, path: str, findings: Finding
     return Node(str(value), line, path)
 
 
-def _mapping(loader: yaml.SafeLoader, node: MappingNode, path: str, findings: Findings) -> dict[str, Node]:
+def _mapping(loader: SafeConstructor, node: MappingNode, path: str, findings: Findings) -> dict[str, Node]:
     found: dict[str, Node] = {}
     for key_node, value_node in node.value:
         key = key_node.value if isinstance(key_node, ScalarNode) else ""

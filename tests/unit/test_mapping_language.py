@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import jmespath
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -13,6 +14,7 @@ from connector.domain.events import Event
 from connector.mapping.channels import load_channels
 from connector.mapping.loader import load_mappings, parse_mapping
 from connector.mapping.normalise import Normalised
+from connector.mapping.paths import compile_expression
 from connector.mapping.source import SourceMapping
 from tests.corpus import ROOT
 
@@ -338,6 +340,19 @@ KEYS = st.sampled_from([
     "type",
     "text", "from", "timestamp", "user", "update_id", "post", "event", "field", "messages", "contacts", "created_at",
 ])  # fmt: skip
+PATHS = ["a", "a.b", "a[0]", "a[0].b", "a.b[1].c", "a || b", "a.b || b[0] || c", "a[2] || c.a", "c"]
+SMALL = st.recursive(
+    st.sampled_from([None, False, True, 0, 1, 0.0, "", "x"]),
+    lambda each: st.one_of(st.lists(each, max_size=3), st.dictionaries(st.sampled_from("abc"), each, max_size=3)),
+    max_leaves=10,
+)
+
+
+@given(path=st.sampled_from(PATHS), value=SMALL)
+def test_the_short_cut_for_plain_paths_finds_what_jmespath_finds(path: str, value: Any) -> None:
+    assert repr(compile_expression(path)(value)) == repr(jmespath.search(path, value))
+
+
 JSON = st.recursive(
     st.one_of(
         st.none(),
