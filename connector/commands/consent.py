@@ -32,7 +32,7 @@ def consent() -> None:
 
 
 @consent.command("wording")
-@click.option("--channel", type=click.Choice(sorted(Channel)), default="phone", show_default=True)
+@click.option("--channel", type=click.Choice([each.value for each in Channel]), default="phone", show_default=True)
 @click.option("--network", default="", help="The network, where its own wording is wanted, such as x.")
 @click.option("--lang", default="en", show_default=True)
 @click.option("--more", is_flag=True, help="The wording that asks for every purpose.")
@@ -52,7 +52,9 @@ def wording(channel: str, network: str, lang: str, more: bool) -> None:
 @click.option("--network", help="The network of a handle that nothing came from yet.")
 @click.option("--handle", help="The handle, or the address of the profile.")
 @click.option("--contact", required=True, help="The contact's Salesforce Id.")
-@click.option("--method", type=click.Choice(sorted(Method)), required=True, help="How the answer reached us.")
+@click.option(
+    "--method", type=click.Choice([each.value for each in Method]), required=True, help="How the answer reached us."
+)
 @click.option("--notice", nargs=3, metavar="ID VERSION LANG", required=True, help="The wording that was shown.")
 @click.option(
     "--answer",

@@ -56,9 +56,11 @@ def sync(full: bool, as_json: bool) -> None:
             SpinnerColumn(), TextColumn("{task.description}"), console=Console(stderr=True), transient=True
         ) as bar:
             task = bar.add_task("Reading the CRM …")
-            report = sync_once(
-                ctx, full=full, on_progress=lambda what, done: bar.update(task, description=f"{what}: {done} read")
-            )
+
+            def tell(what: str, done: int) -> None:
+                bar.update(task, description=f"{what}: {done} read")
+
+            report = sync_once(ctx, full=full, on_progress=tell)
     if as_json:
         print_json(asdict(report))
     elif report.is_busy:

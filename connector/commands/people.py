@@ -21,7 +21,7 @@ def user() -> None:
 
 @user.command("add")
 @click.argument("name")
-@click.option("--role", type=click.Choice(sorted(USER_ROLES)), required=True)
+@click.option("--role", type=click.Choice(sorted(each.value for each in USER_ROLES)), required=True)
 @click.option("--crm-user", help="The Salesforce Id of this agent, so that answers count as theirs.")
 @speaks_plainly
 def add_user(name: str, role: str, crm_user: str | None) -> None:
@@ -53,7 +53,7 @@ def list_users(as_json: bool) -> None:
 
 @user.command("change")
 @click.argument("name")
-@click.option("--role", type=click.Choice(sorted(USER_ROLES)))
+@click.option("--role", type=click.Choice(sorted(each.value for each in USER_ROLES)))
 @click.option("--password", "new_password", is_flag=True, help="Ask for a new password; ends this person's sessions.")
 @click.option("--active/--inactive", default=None, help="Whether the person may sign in.")
 @speaks_plainly
@@ -73,7 +73,7 @@ def key() -> None:
 
 @key.command("add")
 @click.argument("name")
-@click.option("--role", type=click.Choice(sorted(Role)), required=True)
+@click.option("--role", type=click.Choice([each.value for each in Role]), required=True)
 @speaks_plainly
 def add_key(name: str, role: str) -> None:
     """Make a key; its token is printed once, on standard output."""

@@ -15,6 +15,7 @@ INSTAGRAM = "17841400000002048"
 PHONE_NUMBER_ID = "550011220033"
 X_BRAND = "1500000000000000001"
 BRAND_PHONE = "+441632960100"
+CARE = "care@northwind.example"
 
 
 def _bytes(value: Any) -> bytes:
@@ -175,8 +176,8 @@ def postmark_email(message: str, sender: tuple[str, str], subject: str, text: st
     return _bytes(
         {
             "FromName": name, "From": address, "FromFull": {"Email": address, "Name": name, "MailboxHash": ""},
-            "To": "care@northwind.example", "ToFull": [{"Email": "care@northwind.example", "Name": "", "MailboxHash": ""}],
-            "OriginalRecipient": "care@northwind.example", "Subject": subject, "MessageID": message, "MailboxHash": "",
+            "To": CARE, "ToFull": [{"Email": CARE, "Name": "", "MailboxHash": ""}],
+            "OriginalRecipient": CARE, "Subject": subject, "MessageID": message, "MailboxHash": "",
             "Date": format_datetime(at), "TextBody": text, "HtmlBody": "", "StrippedTextReply": "", "Tag": "",
             "Headers": [{"Name": "Message-ID", "Value": f"<{message}@mail.example>"}], "Attachments": [],
             "MessageStream": "inbound",

@@ -91,17 +91,23 @@ def org_cases(start: datetime) -> tuple[OrgCase, ...]:
         return ("LiveChatTranscript", values)
 
     return (
-        OrgCase("Order 4711: where is it?", "tom_mi", "Phone", "Closed", (call("Asked about order 4711", -6, 312, "CA-demo-0001"),)),
+        OrgCase(
+            "Order 4711: where is it?", "tom_mi", "Phone", "Closed",
+            (call("Asked about order 4711", -6, 312, "CA-demo-0001"),),
+        ),
         OrgCase(
             "Refund for the tent", "tom_mi", "Email", "New",
             (
-                mail("Refund for the tent", -4, "The tent came without poles. I would like a refund.", "refund-1", incoming=True),
+                mail("Refund for the tent", -4, "It came without poles. I want a refund.", "refund-1", incoming=True),
                 mail("Re: Refund for the tent", -3.8, "We are looking into it.", "refund-2", incoming=False),
             ),
         ),
         OrgCase("Chat about sizes", "tom_mi", "Chat", "Closed", (chat(-2, 9),)),
         OrgCase("Change of address", "mara", "Web", "Closed"),
-        OrgCase("Boots: sole came off", "mara", "Phone", "New", (call("Boots: sole came off", -1, 184, "CA-demo-0002"),)),
+        OrgCase(
+            "Boots: sole came off", "mara", "Phone", "New",
+            (call("Boots: sole came off", -1, 184, "CA-demo-0002"),),
+        ),
         OrgCase("Which stove fits?", "grace", "Community", "New"),
         OrgCase("Invoice copy", "jonas", "Email", "Closed"),
     )  # fmt: skip

@@ -81,7 +81,7 @@ def postings(start: datetime) -> tuple[Posting, ...]:
             ),
         ),
         Posting(
-            "x", bodies.x_post("1990000000000000201", ANNA, "@NorthwindHelp your new jacket is the best I ever had", at(3))
+            "x", bodies.x_post("1990000000000000201", ANNA, "@NorthwindHelp your new jacket is the best ever", at(3))
         ),
         Posting(
             "facebook",
