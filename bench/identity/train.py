@@ -18,7 +18,7 @@ from scipy.sparse import csr_matrix
 
 from bench.identity.dataset import Labelled, folder, load
 from bench.identity.engines import index_of
-from connector.domain.matching import Scorecard, SuggestionEngine
+from connector.domain.matching import SuggestionEngine
 from connector.domain.matching.duplicates import group_duplicates
 from connector.domain.matching.engine import Weighed
 from connector.mapping.scorecard import load_scorecard
@@ -81,7 +81,7 @@ def lists_of(data: Labelled, engine: SuggestionEngine, only: Sequence[int] | Non
     return Lists([each for each, _ in chosen], list(columns), matrix, np.array(owner), np.array(right), contacts)
 
 
-def fit(lists: Lists, keep: np.ndarray, start: dict[str, float], ridge: float = 0.5) -> dict[str, float]:
+def fit(lists: Lists, keep: np.ndarray, ridge: float = 0.5) -> dict[str, float]:
     """Weights by feature that make the right contact, or nobody, likeliest on the kept profiles."""
     rows = keep[lists.owner]
     matrix, owner, right = lists.matrix[rows], lists.owner[rows], lists.right[rows]
@@ -89,7 +89,7 @@ def fit(lists: Lists, keep: np.ndarray, start: dict[str, float], ridge: float = 
     index[keep] = np.arange(keep.sum())
     owner, count = index[owner], int(keep.sum())
     has = np.bincount(owner[right], minlength=count) > 0
-    begin = np.array([FIXED.get(name, start.get(name, 0.0)) for name in lists.names])
+    begin = np.array([FIXED.get(name, 0.0) for name in lists.names])
 
     def loss(weights: np.ndarray) -> tuple[float, np.ndarray]:
         odds = matrix @ weights
@@ -120,35 +120,6 @@ def _bounds(name: str) -> tuple[float | None, float | None]:
     return None, None
 
 
-def answers(lists: Lists, card: Scorecard, keep: np.ndarray) -> dict[str, list[tuple[str, float]]]:
-    """What the card shows for the kept profiles, from their lists."""
-    weights = np.array([card.weights.get(name, 0.0) for name in lists.names])
-    odds = lists.matrix @ weights
-    result: dict[str, list[tuple[str, float]]] = {}
-    order = np.searchsorted(lists.owner, np.arange(len(lists.ids) + 1))
-    for at in np.flatnonzero(keep):
-        span = range(order[at], order[at + 1])
-        final = card.compete([float(odds[row]) for row in span])
-        ranked = sorted(
-            ((lists.contacts[row], 1 / (1 + np.exp(-value))) for row, value in zip(span, final, strict=True)),
-            key=lambda p: (-p[1], p[0]),
-        )
-        result[lists.ids[at]] = [(contact, score) for contact, score in ranked[:10] if score >= 0.01]
-    return result
-
-
-def cross_validated(
-    data: Labelled, lists: Lists, start: dict[str, float], folds: int = 5
-) -> dict[str, list[tuple[str, float]]]:
-    """Answers for every profile by weights fitted without its person."""
-    fold = np.array([data.fold(profile_id, folds) for profile_id in lists.ids])
-    result: dict[str, list[tuple[str, float]]] = {}
-    for each in range(folds):
-        weights = fit(lists, fold != each, start)
-        result |= answers(lists, Scorecard(weights), fold == each)
-    return result
-
-
 def write(path: Path, weights: dict[str, float], version: str) -> None:
     """Writes a scorecard file, features in order."""
     merged = FIXED | {name: round(value, 3) for name, value in weights.items() if abs(value) >= 0.0005 or name in FIXED}
@@ -168,11 +139,11 @@ def main() -> None:
         raise SystemExit(
             "No labelled data: set CONNECTOR_IDENTITY_DATA to a folder with contacts.csv, profiles.jsonl, truth.csv."
         )
-    data, start = load(place), load_scorecard()
+    data = load(place)
     only = sorted(random.Random(7).sample(range(len(data.profiles)), options.sample)) if options.sample else None
     with index_of(data.contacts) as index:
-        lists = lists_of(data, SuggestionEngine(index, start), only)
-    weights = fit(lists, np.ones(len(lists.ids), dtype=bool), dict(start.weights))
+        lists = lists_of(data, SuggestionEngine(index, load_scorecard()), only)
+    weights = fit(lists, np.ones(len(lists.ids), dtype=bool))
     write(options.out, weights, "1")
     print(f"{len(lists.ids)} profiles, {len(lists.contacts)} candidates, {len(weights)} weights -> {options.out}")
 

@@ -73,6 +73,7 @@ _JUNK_DOMAINS = _words(
     """
 )
 _DOTLESS = frozenset({"gmail.com", "googlemail.com"})
+_PLAIN_LOCAL = re.compile(r"[a-z0-9_+-]+(?:\.[a-z0-9_+-]+)*")
 _EMAIL = re.compile(r"[\w.+'-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63})+", re.UNICODE)
 _URL_PREFIXES = frozenset({"user", "c", "channel", "in", "company", "people", "u", "profile", "pages"})
 _CASE_MATTERS = frozenset({"youtube_channel", "line", "wechat"})
@@ -153,16 +154,35 @@ def canonical_email(text: str | None) -> str | None:
     """The address in lower case, domain in Unicode form; None for junk, role desks and what is no address."""
     if not text:
         return None
-    try:
-        checked = validate_email(text.strip(), check_deliverability=False, allow_smtputf8=True, test_environment=True)
-    except EmailNotValidError:
+    local, domain = _plain(text.strip().lower()) or _parts(text.strip()) or ("", "")
+    if not local:
         return None
-    local, domain = checked.local_part.casefold(), checked.domain.casefold()
     if local in _ROLE_LOCALS or domain in _JUNK_DOMAINS or domain.endswith((".test", ".invalid", ".example")):
         return None
     if domain in _DOTLESS:
         local, domain = local.split("+")[0].replace(".", ""), "gmail.com"
     return f"{local}@{domain}"
+
+
+def _plain(text: str) -> tuple[str, str] | None:
+    """The usual ASCII address without asking the library for every mailbox: its domain is checked once."""
+    local, _, domain = text.partition("@")
+    if not _PLAIN_LOCAL.fullmatch(local) or len(local) > 64 or not _plain_domain(domain):
+        return None
+    return local, domain
+
+
+@lru_cache(maxsize=16384)
+def _plain_domain(domain: str) -> bool:
+    return domain.isascii() and not domain.startswith("xn--") and _parts(f"a@{domain}") == ("a", domain)
+
+
+def _parts(text: str) -> tuple[str, str] | None:
+    try:
+        checked = validate_email(text, check_deliverability=False, allow_smtputf8=True, test_environment=True)
+    except EmailNotValidError:
+        return None
+    return checked.local_part.casefold(), checked.domain.casefold()
 
 
 def emails_in(text: str | None) -> tuple[str, ...]:

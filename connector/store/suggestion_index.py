@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import astuple
-from hashlib import blake2b
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -17,21 +15,16 @@ from sqlalchemy import Connection, text
 
 from connector.domain.matching.facts import ContactFacts
 from connector.domain.matching.index import Probe, WordCounts
-from connector.domain.matching.keys import FAMILY, GIVEN, KEYS_VERSION, PLACE, Word, canonical, keys_of, words_of
+from connector.domain.matching.keys import KEYS_VERSION, Word, canonical, entry_of
 from connector.errors import SchemaOutdated
+from connector.store.suggestion_build import rebuild
+from connector.store.suggestion_rows import add_words, read_doc, reference, write_doc
 
 T = TypeVar("T")
 
 BATCH = 1000
 _WRITER_LOCK = 0x5355_4747
 
-_ADD_WORD = text(
-    "INSERT INTO suggestion_word (t, family, given, place) VALUES (:t, :family, :given, :place)"
-    " ON CONFLICT (t) DO UPDATE SET"
-    " family = suggestion_word.family + excluded.family, given = suggestion_word.given + excluded.given,"
-    " place = suggestion_word.place + excluded.place"
-)
-_DROP_WORD = text("DELETE FROM suggestion_word WHERE t = :t AND family <= 0 AND given <= 0 AND place <= 0")
 _ADD_KEY = text("INSERT INTO suggestion_key (k, ref) VALUES (:k, :ref) ON CONFLICT DO NOTHING")
 _DROP_KEY = text("DELETE FROM suggestion_key WHERE k = :k AND ref = :ref")
 _PUT_CONTACT = text(
@@ -92,7 +85,7 @@ class SqlSuggestionIndex:
     def contacts(self, refs: Sequence[int]) -> dict[int, ContactFacts]:
         """The canonical contacts of the references; unknown ones are missing."""
         rows = self._ask(_CONTACTS[self._dialect], (self._list(refs),)) if refs else []
-        return {ref: _read(doc) for ref, doc in rows}
+        return {ref: read_doc(doc) for ref, doc in rows}
 
     def references(self, contact_ids: Sequence[str]) -> list[int]:
         """The references under which these contacts would be kept."""
@@ -131,7 +124,7 @@ class SqlSuggestionIndex:
         gone = 0
         for batch in _batches(contact_ids, BATCH):
             self._lock()
-            old = self._present([reference(contact_id) for contact_id in batch])
+            old = self.contacts(self.references(batch))
             self._apply(old, {})
             gone += len(old)
         return gone
@@ -142,57 +135,38 @@ class SqlSuggestionIndex:
         self.upsert([kept])
 
     def rebuild(self, contacts: Iterable[ContactFacts], progress: Callable[[int], None] | None = None) -> int:
-        """Builds the index anew from all contacts, telling the number done so far; returns that number."""
-        for table in ("suggestion_key", "suggestion_word", "suggestion_contact", "suggestion_state"):
-            self._connection.execute(text(f"DELETE FROM {table}"))  # noqa: S608
-        done = 0
-        for batch in _batches(contacts, BATCH):
-            self._upsert_batch(batch)
-            done += len(batch)
-            if progress:
-                progress(done)
-        return self.size()
+        """Builds the index anew from all contacts, telling the number done so far; returns how many there are."""
+        self._lock()
+        return rebuild(self._connection, contacts, progress)
 
     def _upsert_batch(self, batch: list[ContactFacts]) -> int:
         self._lock()
         new = {reference(each.contact_id): canonical(each) for each in batch}
-        old = self._present(list(new))
+        old = self.contacts(list(new))
         changed = {ref: facts for ref, facts in new.items() if old.get(ref) != facts}
         self._apply({ref: facts for ref, facts in old.items() if ref in changed}, changed)
         return len(changed)
 
     def _apply(self, old: dict[int, ContactFacts], new: dict[int, ContactFacts]) -> None:
-        old_keys = {(key, ref) for ref, facts in old.items() for key in keys_of(facts)}
-        new_keys = {(key, ref) for ref, facts in new.items() for key in keys_of(facts)}
+        old_keys: set[tuple[str, int]] = set()
+        new_keys: set[tuple[str, int]] = set()
         words: Counter[Word] = Counter()
-        for facts in new.values():
-            words.update(words_of(facts))
-        for facts in old.values():
-            words.subtract(words_of(facts))
+        for ref, facts in new.items():
+            entry = entry_of(facts)
+            new_keys.update((key, ref) for key in entry.keys)
+            words.update(entry.words)
+        for ref, facts in old.items():
+            entry = entry_of(facts)
+            old_keys.update((key, ref) for key in entry.keys)
+            words.subtract(entry.words)
         self._many(_DROP_KEY, [{"k": key, "ref": ref} for key, ref in sorted(old_keys - new_keys)])
         self._many(_ADD_KEY, [{"k": key, "ref": ref} for key, ref in sorted(new_keys - old_keys)])
-        self._count(words)
+        add_words(self._connection, words)
         self._many(_DROP_CONTACT, [{"ref": ref} for ref in sorted(old.keys() - new.keys())])
-        self._many(_PUT_CONTACT, [{"ref": ref, "doc": _doc(facts)} for ref, facts in sorted(new.items())])
+        self._many(_PUT_CONTACT, [{"ref": ref, "doc": write_doc(facts)} for ref, facts in sorted(new.items())])
         self._many(_ADD_STATE, [{"name": "size", "value": len(new) - len(old)}])
         if not self._state("version"):
             self._many(_ADD_STATE, [{"name": "version", "value": KEYS_VERSION}])
-
-    def _count(self, words: Counter[Word]) -> None:
-        rows: dict[str, dict[str, Any]] = {}
-        for (word, kind), change in words.items():
-            if change:
-                row = rows.setdefault(word, {"t": word, "family": 0, "given": 0, "place": 0})
-                row[_COLUMN[kind]] += change
-        # In one order for all writers, so that two of them never wait for each other.
-        ordered = [rows[word] for word in sorted(rows)]
-        self._many(_ADD_WORD, ordered)
-        self._many(
-            _DROP_WORD, [{"t": row["t"]} for row in ordered if min(row["family"], row["given"], row["place"]) < 0]
-        )
-
-    def _present(self, refs: list[int]) -> dict[int, ContactFacts]:
-        return self.contacts(refs)
 
     def _many(self, statement: Any, rows: list[dict[str, Any]]) -> None:
         if rows:
@@ -200,7 +174,7 @@ class SqlSuggestionIndex:
 
     def _state(self, name: str) -> int:
         mark = "?" if self._dialect == "sqlite" else "%s"
-        rows = self._ask(f"SELECT value FROM suggestion_state WHERE name = {mark}", (name,))  # noqa: S608
+        rows = self._ask(f"SELECT value FROM suggestion_state WHERE name = {mark}", (name,))
         return int(rows[0][0]) if rows else 0
 
     def _lock(self) -> None:
@@ -209,36 +183,8 @@ class SqlSuggestionIndex:
             self._connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _WRITER_LOCK})
 
 
-_COLUMN = {FAMILY: "family", GIVEN: "given", PLACE: "place"}
-
-
-def reference(contact_id: str) -> int:
-    """A contact's reference: 63 bits of a hash of its id, so equal in every index."""
-    return int.from_bytes(blake2b(contact_id.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "big") >> 1
-
-
 def _once(rows: Iterable[tuple[int]]) -> list[int]:
     return list(dict.fromkeys(row[0] for row in rows))
-
-
-def _doc(facts: ContactFacts) -> str:
-    return orjson.dumps(astuple(facts)).decode()
-
-
-def _read(doc: str) -> ContactFacts:
-    values = orjson.loads(doc)
-    return ContactFacts(
-        values[0],
-        values[1],
-        values[2],
-        tuple(values[3]),
-        tuple(values[4]),
-        values[5],
-        values[6],
-        values[7],
-        tuple(values[8]),
-        tuple(values[9]),
-    )
 
 
 def _batches(items: Iterable[T], size: int) -> Iterator[list[T]]:

@@ -12,8 +12,8 @@ from connector.domain.matching.usual import HEAD, TAIL, unexplained
 class Alignment(NamedTuple):
     """The best reading of a handle for one contact.
 
-    ``pattern`` is how the name stands in it (see PATTERNS), ``first`` and ``last`` the letters found, ``gaps`` what lies
-    before, between and after them, ``left`` the letters nobody explains, ``first_at`` and ``last_at`` where the parts stand (-1: nowhere).
+    ``pattern`` is how the name stands in it (see PATTERNS); ``first`` and ``last`` are the letters found, ``first_at`` and
+    ``last_at`` where (-1: nowhere); ``gaps`` lie before, between and after them; ``left`` letters nobody explains.
     """
 
     pattern: str
@@ -215,15 +215,15 @@ def _read(
 
 def place_in(gap: str, rest: str, where: int, places: tuple[str, ...]) -> str:
     """The contact's place that a piece is or ends with; a two-letter code counts only at the end of the handle."""
-    for place in places:
-        if rest == place or gap == place:
-            if len(place) > 2 or where == TAIL:
-                return place
-        elif where == TAIL and gap.endswith(place) and not unexplained(gap[: -len(place)], TAIL):
-            return place
-        elif len(place) > 4 and rest and (place in rest or (len(rest) > 3 and place.startswith(rest))):
-            return place
-    return ""
+    return next((place for place in places if _is_place(gap, rest, where, place)), "")
+
+
+def _is_place(gap: str, rest: str, where: int, place: str) -> bool:
+    if place in {rest, gap}:
+        return len(place) > 2 or where == TAIL
+    if where == TAIL and gap.endswith(place) and not unexplained(gap[: -len(place)], TAIL):
+        return True
+    return len(place) > 4 and bool(rest) and (place in rest or (len(rest) > 3 and place.startswith(rest)))
 
 
 def _left_in(rest: str, forms: NameForms) -> int:

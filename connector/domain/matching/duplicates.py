@@ -57,7 +57,7 @@ def same_person(one: ContactFacts, other: ContactFacts) -> bool:
 
 
 def _names_fit(one: NameForms, other: NameForms) -> bool:
-    """Equal family names, and given names that are equal, or one the pet form of the other, and no initial against it."""
+    """Equal family names, given names that are equal or pet forms of each other, and no initial against it."""
     if one.lasts[0] != other.lasts[0]:
         return False
     if one.whole == other.whole:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
 from connector.domain.identifiers import canonical_email, canonical_handle, canonical_phone, local_part
 from connector.domain.matching.facts import ContactFacts
 from connector.domain.matching.folding import fold
-from connector.domain.matching.names import MAILED, name_forms, own_forms
+from connector.domain.matching.names import MAILED, NameForms, name_forms, own_forms
 from connector.domain.matching.places import place_words
 
 KEYS_VERSION = 3
@@ -16,8 +16,6 @@ KEYS_VERSION = 3
 
 FAMILY, GIVEN, PLACE = 0, 1, 2
 Word = tuple[str, int]
-
-LAST_FIRST, FIRST_LAST, CUT, AT_PLACE, LOCAL, EMAIL, PHONE, HANDLE, ORDER = "|", ">", "%", "~", "@", "=", "#", "!", "$"
 
 
 def canonical(facts: ContactFacts) -> ContactFacts:
@@ -56,39 +54,60 @@ def phone_key(phone: str) -> str:
     return phone[-9:].lstrip("+")
 
 
-def keys_of(contact: ContactFacts) -> list[str]:
-    """The search keys of a canonical contact, sorted, each once."""
+class Entry(NamedTuple):
+    """What the index holds for one contact: its search keys, sorted, and how often it counts for each word."""
+
+    keys: list[str]
+    words: dict[Word, int]
+
+
+def entry_of(contact: ContactFacts) -> Entry:
+    """The keys and dictionary words of a canonical contact: its names, its places, its identifiers, each once."""
     forms = name_forms(contact.first_name, contact.last_name, contact.emails)
-    lasts, firsts = own_forms(forms.lasts), own_forms(forms.firsts)
-    keys = {f"{last}|{first}" for last in lasts for first in firsts or [forms.initials[:1]]}
-    keys.update(f"{last}|{form}" for last in lasts[:2] for form, kind in forms.firsts if kind == MAILED)
-    keys.update(f"{first}>{last}" for last in lasts[:1] for first in firsts)
-    if lasts and firsts:
-        keys.add(f"%{firsts[0][:3]}{lasts[0][:3]}")
-    for place in place_words(contact.city, contact.state):
+    lasts, firsts = own_forms(forms.lasts, 6), own_forms(forms.firsts, 6)
+    places = place_words(contact.city, contact.state)
+    words = dict.fromkeys(((form, FAMILY) for form in lasts), 1)
+    words.update(dict.fromkeys(((form, GIVEN) for form in firsts), 1))
+    words.update(dict.fromkeys(((place, PLACE) for place in places), 1))
+    keys = {*_name_keys(forms, lasts[:4], firsts[:4]), *_identifier_keys(contact)}
+    for place in places:
         keys.update(f"{word}~{place}" for word in (*lasts[:2], *firsts[:1]))
+    return Entry(sorted(keys), words)
+
+
+def _name_keys(forms: NameForms, lasts: list[str], firsts: list[str]) -> Iterator[str]:
+    for last in lasts:
+        for first in firsts or [forms.initials[:1]]:
+            yield f"{last}|{first}"
+    for last in lasts[:2]:
+        for form, kind in forms.firsts:
+            if kind == MAILED:
+                yield f"{last}|{form}"
+    if lasts and firsts:
+        for first in firsts:
+            yield f"{first}>{lasts[0]}"
+        yield f"%{firsts[0][:3]}{lasts[0][:3]}"
+
+
+def _identifier_keys(contact: ContactFacts) -> Iterator[str]:
     for email in contact.emails:
-        keys.add(f"={email}")
+        yield f"={email}"
         if local := local_key(email):
-            keys.add(f"@{local}")
-    keys.update(f"#{phone_key(phone)}" for phone in contact.phones)
-    keys.update(f"!{handle}" for handle in contact.handles)
-    keys.update(f"${order}" for order in contact.order_refs)
-    return sorted(keys)
-
-
-def words_of(contact: ContactFacts) -> Counter[Word]:
-    """The dictionary words of a canonical contact: each of its family names, given names and places once."""
-    forms = name_forms(contact.first_name, contact.last_name)
-    words: Counter[Word] = Counter()
-    words.update((form, FAMILY) for form in own_forms(forms.lasts, 6))
-    words.update((form, GIVEN) for form in own_forms(forms.firsts, 6))
-    words.update((place, PLACE) for place in place_words(contact.city, contact.state))
-    return words
+            yield f"@{local}"
+    for phone in contact.phones:
+        yield f"#{phone_key(phone)}"
+    for handle in contact.handles:
+        yield f"!{handle}"
+    for order in contact.order_refs:
+        yield f"${order}"
 
 
 def _clean(text: str | None) -> str | None:
-    cleaned = " ".join(text.encode("utf-8", "replace").decode().replace("\0", "").split())[:120] if text else ""
+    if not text:
+        return None
+    if text.isascii() and text.isprintable() and len(text) < 120:
+        return text.strip() or None
+    cleaned = " ".join(text.encode("utf-8", "replace").decode().replace("\0", "").split())[:120]
     return cleaned or None
 
 

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from connector.domain.matching.facts import ProfileQuery
 from connector.domain.matching.folding import fold, word_set
+from connector.domain.matching.usual import USUAL
 from connector.domain.matching.view import ProfileView
 
 _WORDS = word_set(
     """
     academy agency alliance assembly association bank bureau caucus center centre chamber church city clinic club
-    cmte college commission committee community company conference congress consulting cooperative corp corporation
-    council county customercare customerservice democrats department dept directorate embassy federation festival
-    force foundation fund gmbh group guild hospital hotel house inc initiative institute journal labs league library
-    limited llc llp ltd ministry museum network newspaper ngo office organisation organization orchestra parliament
-    partners party police press radio republicans resort restaurant savings school senate service services shop
-    society solutions srl stadium store studio studios support systems team theater theatre times trust union
-    university verein stiftung partei asociacion fundacion ayuntamiento ministerio universidad universita comune
-    regione ministero associazione associacao prefeitura universidade mairie ministere universite gemeente stichting
-    foreningen
+    cmte college commission committee community company conference consulting cooperative corp corporation council
+    county customerservice democrats department dept directorate embassy federation festival force foundation fund
+    gmbh group guild hospital hotel inc initiative institute journal labs league library limited llc llp ltd
+    ministry museum network newspaper ngo organisation organization orchestra parliament partners party police radio
+    republicans resort restaurant savings school service services shop society solutions srl stadium store studio
+    studios support systems theater theatre times trust union university verein stiftung partei asociacion fundacion
+    ayuntamiento ministerio universidad universita comune regione ministero associazione associacao prefeitura
+    universidade mairie ministere universite gemeente stichting foreningen
     """
 )
 _SURE = 2
@@ -27,15 +27,14 @@ def is_organisation(profile: ProfileQuery, view: ProfileView) -> bool:
     """Whether the account speaks as a company, club or office: by its shown name, else by its handle's words."""
     if view.emails or view.phones or view.orders:
         return False
-    if view.display:
+    if view.named:
         words = set(view.display)
-        return len(words & _WORDS) >= _SURE or (bool(words & _WORDS) and not _named(view))
+        return len(words & _WORDS) >= _SURE or (bool(words & _WORDS) and not _has_family_name(words - _WORDS, view))
     return len(set(fold(_spaced(profile.handle or "")).split()) & _WORDS) >= _SURE
 
 
-def _named(view: ProfileView) -> bool:
-    given = any(view.count(word).given for word in view.display)
-    return given and any(view.count(word).family for word in view.display)
+def _has_family_name(words: set[str], view: ProfileView) -> bool:
+    return any(view.count(word).family for word in words if word not in USUAL)
 
 
 def _spaced(handle: str) -> str:

@@ -1,0 +1,146 @@
+"""What others would use: the same profiles through general tools, each in a sensible form found by trying."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import time
+from collections.abc import Callable, Sequence
+from importlib.util import find_spec
+
+from rapidfuzz import fuzz, process
+from sqlalchemy import create_engine, text
+
+from bench.identity.dataset import Labelled
+from connector.domain.matching import ProfileQuery
+from connector.domain.matching.folding import fold
+
+Answers = dict[str, list[tuple[str, float]]]
+Timed = tuple[Answers, list[float]]
+
+
+def _joined(text_: str | None) -> str:
+    return fold(text_ or "").replace(" ", "")
+
+
+def _asked(query: ProfileQuery) -> str:
+    return _joined(query.display_name) or _joined(query.handle)
+
+
+def _variants(first: str | None, last: str | None) -> tuple[str, ...]:
+    one, two = _joined(first), _joined(last)
+    return (one + two, two + one, one[:1] + two, one + two[:1])
+
+
+def _rerank(asked: str, found: Sequence[tuple[str, tuple[str, ...]]]) -> list[tuple[str, float]]:
+    scored = [(contact, max(fuzz.ratio(asked, variant) for variant in variants) / 100) for contact, variants in found]
+    return sorted(scored, key=lambda pair: (-pair[1], pair[0]))[:10]
+
+
+def _run(data: Labelled, ids: set[str], answer: Callable[[ProfileQuery], list[tuple[str, float]]]) -> Timed:
+    answers, times = {}, []
+    for profile_id, query in data.profiles:
+        if profile_id in ids:
+            begin = time.perf_counter()
+            answers[profile_id] = answer(query)
+            times.append((time.perf_counter() - begin) * 1000)
+    return answers, times
+
+
+def rapidfuzz_brute_force(data: Labelled, ids: set[str]) -> Timed:
+    """WRatio of the handle or shown name against every contact's name."""
+    names = {each.contact_id: fold(f"{each.first_name or ''} {each.last_name or ''}") for each in data.contacts}
+
+    def answer(query: ProfileQuery) -> list[tuple[str, float]]:
+        found = process.extract(fold(query.display_name or query.handle or ""), names, scorer=fuzz.WRatio, limit=10)
+        return [(contact, score / 100) for _, score, contact in found]
+
+    return _run(data, ids, answer)
+
+
+def rapidfuzz_variants(data: Labelled, ids: set[str]) -> Timed:
+    """The ratio against first+last, last+first, f+last and first+l of every contact."""
+    variants: list[str] = []
+    owners: list[str] = []
+    for each in data.contacts:
+        for variant in _variants(each.first_name, each.last_name):
+            variants.append(variant)
+            owners.append(each.contact_id)
+
+    def answer(query: ProfileQuery) -> list[tuple[str, float]]:
+        best: dict[str, float] = {}
+        for _, score, at in process.extract(_asked(query), variants, scorer=fuzz.ratio, limit=30):
+            best.setdefault(owners[at], score / 100)
+        return list(best.items())[:10]
+
+    return _run(data, ids, answer)
+
+
+def fts5_and_rapidfuzz(data: Labelled, ids: set[str]) -> Timed:
+    """SQLite's trigram index for 100 candidates, re-ranked by rapidfuzz."""
+    base = sqlite3.connect(":memory:")
+    base.execute("CREATE VIRTUAL TABLE names USING fts5(name, tokenize='trigram')")
+    rows = [_joined(f"{each.first_name or ''}{each.last_name or ''}") for each in data.contacts]
+    base.executemany("INSERT INTO names (rowid, name) VALUES (?, ?)", enumerate(rows))
+    known = [(each.contact_id, _variants(each.first_name, each.last_name)) for each in data.contacts]
+
+    def answer(query: ProfileQuery) -> list[tuple[str, float]]:
+        asked = _asked(query)
+        grams = " OR ".join(f'"{asked[at : at + 3]}"' for at in range(len(asked) - 2))
+        if not grams:
+            return []
+        hits = base.execute("SELECT rowid FROM names WHERE names MATCH ? ORDER BY rank LIMIT 100", (grams,))
+        return _rerank(asked, [known[row] for (row,) in hits])
+
+    return _run(data, ids, answer)
+
+
+def pg_trgm(data: Labelled, ids: set[str]) -> Timed | None:
+    """PostgreSQL's nearest neighbours by trigram distance (GiST), re-ranked by rapidfuzz; None without a server."""
+    url = os.environ.get("CONNECTOR_TEST_POSTGRES")
+    if not url:
+        return None
+    engine = create_engine(url)
+    known = {each.contact_id: _variants(each.first_name, each.last_name) for each in data.contacts}
+    rows = [{"i": contact, "n": variants[0]} for contact, variants in known.items()]
+    with engine.connect() as connection:
+        connection.execute(text("CREATE EXTENSION IF NOT EXISTS pg_trgm"))
+        connection.execute(text("CREATE TEMP TABLE peer_names (i text, n text)"))
+        connection.execute(text("INSERT INTO peer_names VALUES (:i, :n)"), rows)
+        connection.execute(text("CREATE INDEX ON peer_names USING gist (n gist_trgm_ops(siglen=64))"))
+        connection.execute(text("ANALYZE peer_names"))
+        nearest = text("SELECT i FROM peer_names ORDER BY n <-> :asked LIMIT 50")
+
+        def answer(query: ProfileQuery) -> list[tuple[str, float]]:
+            asked = _asked(query)
+            return _rerank(asked, [(row[0], known[row[0]]) for row in connection.execute(nearest, {"asked": asked})])
+
+        result = _run(data, ids, answer)
+        connection.rollback()
+    engine.dispose()
+    return result
+
+
+def splink(data: Labelled, ids: set[str]) -> Timed | None:
+    """Splink, trained without labels on the joined names; None where it is not installed."""
+    if find_spec("splink") is None:
+        return None
+    from bench.identity.peer_splink import link
+
+    begin = time.perf_counter()
+    asked = [(each, _asked(query)) for each, query in data.profiles if each in ids and _asked(query)]
+    names = [(each.contact_id, _joined(f"{each.first_name or ''}{each.last_name or ''}")) for each in data.contacts]
+    answers: Answers = {}
+    for profile_id, contact, score in link(asked, [pair for pair in names if pair[1]]):
+        answers.setdefault(profile_id, []).append((contact, score))
+    ranked = {each: sorted(found, key=lambda pair: (-pair[1], pair[0]))[:10] for each, found in answers.items()}
+    return ranked, [(time.perf_counter() - begin) * 1000 / max(len(asked), 1)]
+
+
+PEERS: dict[str, Callable[[Labelled, set[str]], Timed | None]] = {
+    "rapidfuzz WRatio": rapidfuzz_brute_force,
+    "rapidfuzz 4 variants": rapidfuzz_variants,
+    "FTS5 + rapidfuzz": fts5_and_rapidfuzz,
+    "pg_trgm + rapidfuzz": pg_trgm,
+    "Splink": splink,
+}
