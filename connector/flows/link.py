@@ -26,7 +26,7 @@ def reproject(uow: UnitOfWork, profile_id: str) -> int:
     )
     said = uow.connection.execute(
         select(interactions.c.id, interactions.c.case_id)
-        .where(interactions.c.profile_id == profile_id, interactions.c.origin == "connector")
+        .where(interactions.c.profile_id == profile_id)
         .where(interactions.c.case_id.is_not(None), interactions.c.kind.is_not(None))
         .order_by(interactions.c.occurred_at, interactions.c.id)
     ).all()
