@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from math import log10
+from typing import Any
 
 from markupsafe import Markup
 
-from connector.reports.result import Result
+from connector.reports.result import Result, Value
 from connector.web.present import duration
 
-WIDTH = 960
-LABEL = 150
-TAIL = 130
+WIDTH = 800
+LABEL = 120
+TAIL = 120
 ROW = 56
 MARKS = (60, 600, 3600, 6 * 3600, 86_400, 7 * 86_400)
 
@@ -41,15 +43,39 @@ def response_chart(result: Result, word: Callable[[str], str]) -> Markup:
     rows = [row for row in result.rows if row["cases"]]
     if not rows:
         return Markup("")
+    clock = _clock(rows)
     bottom = len(rows) * ROW + 8
     parts = []
     for seconds in MARKS:
-        x = _log_x(seconds)
-        parts.append(Markup('<line class="axis" x1="{0:.1f}" x2="{0:.1f}" y1="4" y2="{1}"/>').format(x, bottom))
-        parts.append(_text(x, bottom + 14, duration(seconds), "soft", "middle"))
-    parts += [_response_row(place, word(str(row["key"])), row) for place, row in enumerate(rows)]
-    label = "Time to the first answer per channel: half and 90 percent of the cases; the table below has every value."
+        if clock.low < seconds < clock.high:
+            x = clock.x(seconds)
+            parts.append(Markup('<line class="axis" x1="{0:.1f}" x2="{0:.1f}" y1="4" y2="{1}"/>').format(x, bottom))
+            parts.append(_text(x, bottom + 14, duration(seconds), "soft", "middle"))
+    parts += [_response_row(place, word(str(row["key"])), row, clock) for place, row in enumerate(rows)]
+    label = "Time to the first answer per channel: half and 90 percent of the cases; the table has every value."
     return _svg(label, bottom + 24, parts)
+
+
+@dataclass(frozen=True, slots=True)
+class _Clock:
+    """A logarithmic scale of seconds over the width of the chart."""
+
+    low: float
+    high: float
+
+    def x(self, seconds: float) -> float:
+        """Where so many seconds stand."""
+        inside = max(self.low, min(seconds, self.high))
+        share = (log10(inside) - log10(self.low)) / (log10(self.high) - log10(self.low))
+        return LABEL + share * (WIDTH - LABEL - TAIL)
+
+
+SHOWN = ("p50_all_seconds", "p90_all_seconds", "p50_all_bound_seconds", "p90_all_bound_seconds")
+
+
+def _clock(rows: Sequence[Mapping[str, Value]]) -> _Clock:
+    values = [max(1.0, float(row[name] or 0)) for row in rows for name in SHOWN if row[name] is not None]
+    return _Clock(min(values, default=60.0) / 3, max(values, default=3600.0) * 3)
 
 
 def _volume_row(place: int, name: str, values: Sequence[int], days: Sequence[str], step: float, unit: str) -> Markup:
@@ -75,8 +101,8 @@ def _volume_row(place: int, name: str, values: Sequence[int], days: Sequence[str
     return Markup("").join(parts)
 
 
-def _response_row(place: int, name: str, row: object) -> Markup:
-    found = dict(row)  # type: ignore[call-overload]
+def _response_row(place: int, name: str, row: Mapping[str, Value], clock: _Clock) -> Markup:
+    found: dict[str, Any] = dict(row)
     base = place * ROW + ROW // 2 + 4
     half, most = found["p50_all_seconds"], found["p90_all_seconds"]
     waiting = found["unanswered"]
@@ -85,24 +111,18 @@ def _response_row(place: int, name: str, row: object) -> Markup:
     end = most if most is not None else found["p90_all_bound_seconds"]
     if start is not None and end is not None and half is not None and most is not None:
         young = "" if found["mature"] else " young"
-        parts.append(_line(f"span{young}", _log_x(start), _log_x(end), base))
+        parts.append(_line(f"span{young}", clock.x(start), clock.x(end), base))
     elif start is not None:
-        parts.append(_line("open", _log_x(start), float(WIDTH - TAIL), base))
+        parts.append(_line("open", clock.x(start), float(WIDTH - TAIL), base))
     if half is not None:
-        parts.append(_dot(_log_x(half), base, f"half within {duration(half)}"))
-        parts.append(_text(_log_x(half), base - 9, duration(half), "", "middle"))
-    if most is not None and (half is None or _log_x(most) - _log_x(half) > 60):
-        parts.append(_dot(_log_x(most), base, f"90 % within {duration(most)}"))
-        parts.append(_text(_log_x(most), base - 9, duration(most), "", "middle"))
+        parts.append(_dot(clock.x(half), base, f"half within {duration(half)}"))
+        parts.append(_text(clock.x(half), base - 9, duration(half), "", "middle"))
+    if most is not None and (half is None or clock.x(most) - clock.x(half) > 60):
+        parts.append(_dot(clock.x(most), base, f"90 % within {duration(most)}"))
+        parts.append(_text(clock.x(most), base - 9, duration(most), "", "middle"))
     tail = f"{waiting:,} waiting" if waiting else "all answered"
     parts.append(_text(WIDTH - TAIL + 8, base + 4, tail, "soft"))
     return Markup("").join(parts)
-
-
-def _log_x(seconds: float) -> float:
-    low, high = log10(10), log10(30 * 86_400)
-    share = (log10(max(10.0, min(seconds, 30 * 86_400))) - low) / (high - low)
-    return LABEL + share * (WIDTH - LABEL - TAIL)
 
 
 def _line(kind: str, start: float, end: float, y: float) -> Markup:

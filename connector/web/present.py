@@ -65,8 +65,10 @@ class Presenter:
         if millis is None:
             return Markup('<span class="quiet">never</span>')
         at = self._local(millis)
-        return Markup('<time datetime="{iso}">{full}</time>').format(
-            iso=at.isoformat(timespec="seconds"), full=self._full(at)
+        return Markup('<time datetime="{iso}" title="{full}">{words}</time>').format(
+            iso=at.isoformat(timespec="seconds"),
+            full=self._full(at),
+            words=f"{at:%a} {at.day} {at:%b %Y, %H:%M}",
         )
 
     def ago(self, millis: int | datetime) -> str:
@@ -125,8 +127,10 @@ def duration(seconds: float | None) -> str:
     if seconds < 3600:
         return f"{seconds // 60} min"
     if seconds < 86400:
-        return f"{seconds // 3600} h {seconds % 3600 // 60:02d} min"
-    return f"{seconds // 86400} d {seconds % 86400 // 3600} h"
+        minutes = seconds % 3600 // 60
+        return f"{seconds // 3600} h {minutes:02d} min" if minutes else f"{seconds // 3600} h"
+    hours = seconds % 86400 // 3600
+    return f"{seconds // 86400} d {hours} h" if hours else f"{seconds // 86400} d"
 
 
 def count(number: int, *, stops_at: int = 10_000) -> str:

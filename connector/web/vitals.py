@@ -25,6 +25,7 @@ class Vitals:
     delivery_age: float
     outbox_age: float
     last_event: Mapping[str, int | None]
+    newest_age: float | None
     problems: tuple[tuple[str, str], ...]
     """Each with its cure; empty when all is well."""
 
@@ -38,11 +39,12 @@ class Vitals:
         """The state in one sentence."""
         if self.problems:
             return self.problems[0][0]
-        heard = [at for at in self.last_event.values() if at is not None]
-        if not heard:
-            return "All well; no delivery has come in yet."
+        start = "It works, but some things need a person" if stuck(self.health) else "All well"
         waiting = self.health.waiting_deliveries + self.health.waiting_outbox
-        return f"All well; {'nothing waits' if not waiting else count(waiting) + ' are on their way'}."
+        rest = f"{count(waiting)} on the way" if waiting else "nothing waiting"
+        if self.newest_age is None:
+            return f"{start}: no delivery has come in yet, {rest}."
+        return f"{start}: last delivery {duration(self.newest_age)} ago, {rest}."
 
 
 def vitals(ctx: Context, connection: Connection) -> Vitals:
@@ -51,11 +53,14 @@ def vitals(ctx: Context, connection: Connection) -> Vitals:
     health = operations.health(connection)
     delivery_age = _age(health.oldest_delivery_at, now)
     outbox_age = _age(health.oldest_outbox_at, now)
+    last_event = operations.last_received(connection, sorted(ctx.sources))
+    heard = [at for at in last_event.values() if at is not None]
     return Vitals(
         health=health,
         delivery_age=delivery_age,
         outbox_age=outbox_age,
-        last_event=operations.last_received(connection, sorted(ctx.sources)),
+        last_event=last_event,
+        newest_age=_age(max(heard), now) if heard else None,
         problems=tuple(_problems(ctx, health, delivery_age, outbox_age)),
     )
 
