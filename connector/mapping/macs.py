@@ -55,8 +55,8 @@ def any_same(given: Sequence[str], expected: Sequence[str]) -> bool:
 
 def signed_bytes(scheme: Scheme, time: str, body: bytes) -> bytes:
     """The bytes that the provider signs."""
-    before, _, after = scheme.signed.replace("{time}", time).partition("{body}")
-    return before.encode("ascii") + body + after.encode("ascii")
+    before, _, after = scheme.signed.partition("{body}")
+    return before.replace("{time}", time).encode("ascii") + body + after.encode("ascii")
 
 
 def check_window(stated: str, now: datetime, tolerance: int, time_format: str = "epoch") -> None:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 from base64 import b64encode, urlsafe_b64encode
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -109,6 +110,17 @@ def _token_header(scheme: Scheme, draft: Draft, secret: str, now: datetime) -> S
     return _with_type(draft, {scheme.header: secret})
 
 
+def _body_token(scheme: Scheme, draft: Draft, secret: str, now: datetime) -> Signed:
+    try:
+        data = json.loads(draft.body)
+    except (ValueError, RecursionError):
+        data = None
+    if not isinstance(data, dict):
+        raise Misconfigured("The secret of this provider stands inside the body, which must be a JSON object.")
+    body = json.dumps(data | {scheme.field: secret}, ensure_ascii=False).encode("utf-8", "surrogatepass")
+    return Signed(draft.url, {"content-type": draft.content_type}, body)
+
+
 def _basic(scheme: Scheme, draft: Draft, secret: str, now: datetime) -> Signed:
     return _with_type(draft, {"authorization": "Basic " + b64encode(secret.encode()).decode()})
 
@@ -126,6 +138,7 @@ SIGNERS: dict[str, Callable[[Scheme, Draft, str, datetime], Signed]] = {
     "mailgun": _mailgun,
     "signed_request": _signed_request,
     "token_header": _token_header,
+    "body_token": _body_token,
     "basic_auth": _basic,
     "url_token": _url_token,
 }

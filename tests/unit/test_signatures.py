@@ -31,9 +31,7 @@ FORM = b"From=%2B4915550100&Body=Where+is+my+order%3F&MediaUrl="
 FORM_TYPE = "application/x-www-form-urlencoded"
 KEY = "whsec_" + b64encode(b"a key of thirty-two bytes exactly").decode()
 SECRETS = {"standard_webhooks": KEY, "basic_auth": "hooks:pass:word"}
-SIGNABLE = sorted(
-    name for name, scheme in schemes().known.items() if scheme.kind not in {"oidc", "ecdsa", "body_token"}
-)
+SIGNABLE = sorted(name for name, scheme in schemes().known.items() if scheme.kind not in {"oidc", "ecdsa"})
 BODY_COVERED = [
     name for name in SIGNABLE if schemes().known[name].kind in {"hmac", "standard_webhooks", "twilio", "signed_request"}
 ]
@@ -487,3 +485,39 @@ def test_no_bytes_end_in_anything_but_a_refusal(
     except SignatureInvalid:
         return
     assert name in {"url_token", "telegram"}, "only a plain token can be met by chance"
+
+
+@pytest.mark.parametrize("url", ["https://connector.example:99999/x", "https://[::1/x", "no address at all"])
+def test_an_address_that_is_none_is_signed_as_it_stands(url: str) -> None:
+    done = sign("twilio", Draft(url, FORM, FORM_TYPE), "token", NOW)
+    assert lets_in("twilio", request_of(done), ["token"], NOW)
+
+
+def test_a_query_of_a_thousand_fields_holds_no_token() -> None:
+    url = f"{URL}?{'a=1&' * 1000}token=a-secret"
+    with pytest.raises(SignatureInvalid):
+        verify("url_token", RawRequest("POST", url, (), b""), ["a-secret"], NOW)
+
+
+def test_a_time_can_smuggle_nothing_into_the_signed_bytes() -> None:
+    request = signed("chatwoot")
+    headers = tuple((key, "{body}" if key == "x-chatwoot-timestamp" else value) for key, value in request.headers)
+    with pytest.raises(SignatureInvalid):
+        verify("chatwoot", replace(request, headers=headers), ["a-secret"], NOW)
+
+
+@pytest.mark.parametrize("name", ["google_pubsub", "sendgrid_event"])
+def test_what_only_the_provider_can_sign_says_so(name: str) -> None:
+    with pytest.raises(Misconfigured, match="provider"):
+        sign(name, Draft(URL, BODY), "x", NOW)
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b"[" * 9999])
+def test_a_secret_cannot_stand_in_a_body_that_is_no_object(body: bytes) -> None:
+    with pytest.raises(Misconfigured, match="JSON object"):
+        sign("livechat", Draft(URL, body), "x", NOW)
+
+
+def test_a_public_key_cannot_sign() -> None:
+    with pytest.raises(Misconfigured, match="whsec_"):
+        sign("standard_webhooks", Draft(URL, BODY), "whpk_AAAA", NOW)
