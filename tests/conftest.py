@@ -82,6 +82,22 @@ def postgres_schema() -> Iterator[Store]:
 
 
 @pytest.fixture
+def empty_postgres() -> Iterator[str]:
+    """The URL of a PostgreSQL schema without a table; it is dropped after the test."""
+    url = os.environ.get(POSTGRES_VARIABLE)
+    if not url:
+        pytest.skip(POSTGRES_REASON)
+    name = f"test_{os.getpid()}_empty"
+    server = open_store(url)
+    with server.begin() as uow:
+        uow.connection.execute(text(f'CREATE SCHEMA "{name}"'))
+    yield make_url(url).update_query_dict({"options": f"-csearch_path={name}"}).render_as_string(False)
+    with server.begin() as uow:
+        uow.connection.execute(text(f'DROP SCHEMA "{name}" CASCADE'))
+    server.close()
+
+
+@pytest.fixture
 def postgres_store(postgres_schema: Store) -> Iterator[Store]:
     """A migrated PostgreSQL store without rows."""
     yield postgres_schema
