@@ -29,6 +29,7 @@ from connector.flows.consent import NetworkSignal, WithdrawConsent
 from connector.store.tables import crm_contacts, ledger, social_profiles
 from connector.store.unit_of_work import Store
 from tests.conftest import FakeClock
+from tests.flow.consent_world import with_new_version
 from tests.flow.consenting import ADA, AGENT, BEN, CUSTOMER, OTHER_AGENT, PRIVACY, Desk, desk_on, script
 
 SERVICE_YES = {"service": Answer.YES}
@@ -527,3 +528,22 @@ def test_each_channel_has_its_wording(desk: Desk, channel: Channel, network: str
     told = consent.ask_script(desk.ctx, channel, "en", network)
     assert (told.notice_id, told.purposes) == (notice, ("service",))
     assert consent.ask_script(desk.ctx, channel, "en", network, more=True).notice_id == "more"
+
+
+@pytest.mark.parametrize(("material", "reason"), [(True, "notice_stale"), (False, "allowed")])
+def test_a_change_in_substance_detaches_until_the_customer_agrees_again(
+    desk: Desk, clock: FakeClock, material: bool, reason: str
+) -> None:
+    account = desk.account("grace_p")
+    desk.yes(account)
+    desk.drain()
+    clock.move(days=1)
+    newer = with_new_version(desk.ctx.consent, 2, clock())
+    notices = tuple(replace(each, material=each.material and material) for each in newer.notices)
+    desk.ctx = replace(desk.ctx, consent=replace(newer, notices=notices))
+    consent.expire_due(desk.ctx)
+    desk.drain()
+    assert (desk.reason(account), desk.contacts_shown(account)) == (reason, {None} if material else {ADA})
+    assert desk.yes(account).first.type == "renewed"
+    desk.drain()
+    assert desk.contacts_shown(account) == {ADA}

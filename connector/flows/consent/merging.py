@@ -152,13 +152,15 @@ def _stricter(
         return Grant(purpose, GrantState.NARROWED, now)
     if theirs.state in (GrantState.EXPIRED, GrantState.STALE):
         return replace(ours, state=theirs.state, decided_at=now)
-    if ctx.consent.is_stale(purpose, theirs.notice_id, theirs.notice_version, now):
+    return _both_granted(ctx, ours, theirs, now)
+
+
+def _both_granted(ctx: Context, ours: Grant, theirs: Grant, now: datetime) -> Grant:
+    """The wording that has changed since, if either rests on one, and the earlier end."""
+    if ctx.consent.is_stale(ours.purpose, theirs.notice_id, theirs.notice_version, now):
         return theirs
     ends = [each for each in (ours.expires_at, theirs.expires_at) if each is not None]
-    earliest = min(ends, default=None)
-    if earliest == ours.expires_at:
-        return ours
-    return replace(ours, expires_at=earliest)
+    return replace(ours, expires_at=min(ends, default=None))
 
 
 def _latest(records: list[LinkRecord]) -> LinkRecord | None:
