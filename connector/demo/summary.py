@@ -75,7 +75,7 @@ def _store_figures(connection: Connection) -> list[tuple[str, str]]:
     ours = cases.c.origin == "connector"
     spoken = interactions.c.case_id.is_not(None)
     entries: dict[str, int] = dict(
-        connection.execute(select(ledger.c.type, func.count()).group_by(ledger.c.type)).tuples().all()
+        connection.execute(select(ledger.c.type, func.count()).group_by(ledger.c.type)).all()
     )
     answered = ", ".join(
         f"{words} {entries.get(kind, 0)}"
@@ -118,7 +118,7 @@ def store_digest(connection: Connection) -> str:
     """One SHA-256 over what the store holds, the same for the same state whatever the order of arrival."""
     digest = hashlib.sha256()
     for table, columns in DIGESTED.items():
-        rows = connection.execute(select(*(table.c[name] for name in columns))).tuples().all()
+        rows = connection.execute(select(*(table.c[name] for name in columns))).all()
         for row in sorted(orjson.dumps([_plain(value) for value in row]) for row in rows):
             digest.update(table.name.encode() + row)
     return digest.hexdigest()

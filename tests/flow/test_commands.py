@@ -1,0 +1,229 @@
+"""The commands as a person meets them: what they print, where errors go, and the exit codes."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from connector.cli import COMMANDS, main
+from connector.demo.place import Place, open_place
+
+ROOT = Path(__file__).resolve().parents[2]
+NOWHERE = "http://127.0.0.1:9"
+
+
+@dataclass
+class Terminal:
+    """A shell with one configuration."""
+
+    config: Path | None = None
+
+    def __call__(self, *words: str, stdin: str = "") -> Result:
+        env = {"CONNECTOR_CONFIG": str(self.config) if self.config else None}
+        return CliRunner().invoke(main, list(words), input=stdin, env=env, catch_exceptions=False)
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    found = open_place(tmp_path / "data")
+    found.write_config(crm_url=NOWHERE, public_url="http://127.0.0.1:8080")
+    return found
+
+
+@pytest.fixture
+def terminal(place: Place) -> Terminal:
+    shell = Terminal(place.config)
+    assert shell("migrate").exit_code == 0
+    return shell
+
+
+@pytest.mark.parametrize("command", sorted(COMMANDS))
+def test_every_command_explains_itself(command: str) -> None:
+    answer = Terminal()(command, "--help")
+    assert answer.exit_code == 0
+    assert "Usage:" in answer.stdout
+
+
+def test_an_unknown_command_is_wrong_usage() -> None:
+    assert Terminal()("merge").exit_code == 2
+
+
+def test_migrate_makes_the_tables_and_the_first_admin(terminal: Terminal) -> None:
+    listed = json.loads(terminal("user", "list", "--json").stdout)
+    assert [(each["name"], each["role"]) for each in listed] == [("admin", "admin")]
+    again = terminal("migrate")
+    assert again.exit_code == 0
+    assert "Nothing to do" in again.stdout
+
+
+def test_a_command_before_migrate_names_the_cure(place: Place) -> None:
+    answer = Terminal(place.config)("outbox", "list")
+    assert answer.exit_code == 1
+    assert "connector migrate" in answer.stderr
+    assert "Traceback" not in answer.output
+
+
+def test_check_tells_every_problem_of_the_settings_at_once(tmp_path: Path) -> None:
+    config = tmp_path / "connector.toml"
+    config.write_text('timezone = "Mars/Olympus"\npublic_url = "nowhere"\ncolour = "blue"\n[sources.x]\nmapping = 5\n')
+    answer = Terminal(config)("check")
+    assert answer.exit_code == 1
+    assert all(word in answer.stdout for word in ("Mars/Olympus", "nowhere", "colour", "sources.x"))
+    assert "Traceback" not in answer.output
+
+
+def test_check_finds_a_source_whose_mapping_does_not_exist(place: Place) -> None:
+    place.config.write_text(place.config.read_text().replace('mapping = "telegram"', 'mapping = "telegraf"'))
+    answer = Terminal(place.config)("check", "--offline")
+    assert answer.exit_code == 1
+    assert "telegraf" in answer.stdout
+
+
+def test_check_says_that_the_crm_does_not_answer(terminal: Terminal) -> None:
+    answer = terminal("check", "--json")
+    findings = json.loads(answer.stdout)["findings"]
+    assert answer.exit_code == 1
+    assert [each["area"] for each in findings if not each["ok"]] == ["crm"]
+
+
+def test_check_prints_the_address_to_paste_for_each_source(terminal: Terminal) -> None:
+    assert "http://127.0.0.1:8080/webhooks/whatsapp" in terminal("check", "--offline").stdout
+
+
+def test_a_key_is_shown_once_and_never_again(terminal: Terminal) -> None:
+    token = terminal("key", "add", "warehouse", "--role", "reporter").stdout.strip()
+    listed = terminal("key", "list").stdout
+    assert token.startswith("cnk_")
+    assert token not in listed
+    assert token[-4:] in listed
+
+
+def test_a_short_password_is_refused_with_its_reason(terminal: Terminal) -> None:
+    answer = terminal("user", "add", "ana", "--role", "agent", stdin="short\n")
+    assert answer.exit_code == 2
+    assert "12" in answer.stderr
+
+
+def test_mappings_try_prints_one_normal_event_a_line(terminal: Terminal) -> None:
+    fixture = next((ROOT / "tests" / "fixtures" / "x").glob("post_mention_create__new.json"))
+    answer = terminal("mappings", "try", "x", str(fixture))
+    event = json.loads(answer.stdout.splitlines()[0])
+    assert answer.exit_code == 0
+    assert event["network"] == "x"
+    assert event["author_role"] == "customer"
+
+
+def test_mappings_try_tells_where_a_body_breaks(terminal: Terminal, tmp_path: Path) -> None:
+    broken = tmp_path / "broken.json"
+    broken.write_text('{"data": ')
+    answer = terminal("mappings", "try", "x", str(broken))
+    assert answer.exit_code == 2
+    assert "$" in answer.stderr
+    assert "Traceback" not in answer.output
+
+
+def test_mappings_try_of_an_unknown_sender_lists_the_known_ones(terminal: Terminal) -> None:
+    answer = terminal("mappings", "try", "myspace", "README.md")
+    assert answer.exit_code == 2
+    assert "messenger" in answer.stderr
+
+
+def test_mappings_check_finds_nothing_wrong_with_the_shipped_ones(terminal: Terminal) -> None:
+    assert terminal("mappings", "check").exit_code == 0
+
+
+def test_mappings_check_names_file_line_and_cure(terminal: Terminal, tmp_path: Path) -> None:
+    folder = tmp_path / "sources"
+    folder.mkdir()
+    text = (ROOT / "mappings" / "sources" / "telegram.yml").read_text(encoding="utf-8")
+    (folder / "telegram.yml").write_text(text.replace("version: 1", "version: one\ncolour: blue", 1), encoding="utf-8")
+    answer = terminal("mappings", "check", str(folder / "telegram.yml"))
+    assert answer.exit_code == 1
+    assert "telegram.yml:" in answer.stdout
+    assert "colour" in answer.stdout
+
+
+def test_suggest_writes_a_line_for_each_profile_and_tells_bad_rows(terminal: Terminal, tmp_path: Path) -> None:
+    contacts, profiles, out = tmp_path / "c.csv", tmp_path / "p.jsonl", tmp_path / "s.jsonl"
+    contacts.write_text(
+        "contact_id,first_name,last_name,email,phone,city,state,country\n"
+        "003A,Mara,Okafor,mara.okafor@harbour.example,,London,,GB\n"
+        "003B,Jonas,Weiß,jonas.weiss@isar.example,,München,,DE\n",
+        encoding="utf-8",
+    )
+    profiles.write_text(
+        '{"profile_id": "p1", "network": "x", "handle": "mara_okafor"}\nnot json\n'
+        '{"profile_id": "p2", "network": "x", "handle": "zzqqxx77"}\n',
+        encoding="utf-8",
+    )
+    answer = terminal("suggest", "--contacts", str(contacts), "--profiles", str(profiles), "--out", str(out))
+    lines = [json.loads(line) for line in out.read_text(encoding="utf-8").splitlines()]
+    assert answer.exit_code == 0
+    assert [each["profile_id"] for each in lines] == ["p1", "p2"]
+    assert lines[0]["candidates"][0]["contact_id"] == "003A"
+    assert lines[1]["candidates"] == []
+    assert "line 2" in answer.stderr
+
+
+def test_suggest_without_its_file_says_which(terminal: Terminal, tmp_path: Path) -> None:
+    answer = terminal("suggest", "--contacts", "nowhere.csv", "--profiles", "p.jsonl", "--out", str(tmp_path / "o"))
+    assert answer.exit_code == 2
+    assert "nowhere.csv" in answer.stderr
+
+
+def test_the_empty_shelves_say_so(terminal: Terminal) -> None:
+    assert "Nothing is on the shelf" in terminal("deliveries", "list").stdout
+    assert "The outbox is empty" in terminal("outbox", "list").stdout
+
+
+def test_retrying_what_is_not_there_changes_nothing_and_says_so(terminal: Terminal) -> None:
+    answer = terminal("outbox", "retry", "77")
+    assert answer.exit_code == 1
+    assert "Nothing changed" in answer.stderr
+
+
+def test_retry_wants_either_numbers_or_a_kind(terminal: Terminal) -> None:
+    assert terminal("outbox", "retry").exit_code == 2
+    assert terminal("deliveries", "retry", "1", "--all").exit_code == 2
+
+
+def test_consent_without_its_wording_is_refused(terminal: Terminal) -> None:
+    answer = terminal(
+        "consent", "record", "--network", "x", "--handle", "@mara", "--contact", "003000000000001AAA",
+        "--method", "agent_phone", "--notice", "phone", "1", "en", "--answer", "service=yes",
+        "--wording", "", "--words", "", "--by", "agent-1",
+    )  # fmt: skip
+    assert answer.exit_code == 2
+    assert "Traceback" not in answer.output
+
+
+def test_an_answer_that_is_none_is_wrong_usage(terminal: Terminal) -> None:
+    answer = terminal(
+        "consent", "record", "--network", "x", "--handle", "@mara", "--contact", "003000000000001AAA",
+        "--method", "agent_phone", "--notice", "phone", "1", "en", "--answer", "service=maybe",
+        "--wording", "w", "--words", "w", "--by", "agent-1",
+    )  # fmt: skip
+    assert answer.exit_code == 2
+    assert "not_now" in answer.stderr
+
+
+def test_the_wording_to_read_out_is_printed_with_its_notice(terminal: Terminal) -> None:
+    answer = terminal("consent", "wording", "--channel", "phone")
+    assert answer.exit_code == 0
+    assert "Northwind Outfitters" in answer.stdout or answer.stdout.strip()
+    assert "notice" in answer.stderr
+
+
+def test_a_fresh_ledger_is_unbroken(terminal: Terminal) -> None:
+    assert "unbroken" in terminal("ledger", "verify").stdout
+
+
+def test_replay_says_when_nobody_answers(terminal: Terminal) -> None:
+    fixture = next((ROOT / "tests" / "fixtures" / "x").glob("post_mention_create__new.json"))
+    answer = terminal("replay", str(fixture), "--source", "x", "--url", NOWHERE)
+    assert answer.exit_code == 1
+    assert "Nobody answers" in answer.stderr
