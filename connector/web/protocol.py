@@ -20,6 +20,7 @@ class GuardedProtocol(HttpToolsProtocol):
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self._head_bytes = 0
+        self._heads = 0
         self._in_head = True
         self._head_timer: TimerHandle | None = None
 
@@ -37,13 +38,16 @@ class GuardedProtocol(HttpToolsProtocol):
         """Refuses a head that grows beyond the limit before the parser has kept it all."""
         self._head_bytes += len(data)
         super().data_received(data)
+        # On a connection that is used again, the rest of a body may stand before the head in the same bytes.
         if self._in_head and self._head_bytes > HEAD_BYTES:
             self._refuse_head()
 
     def on_message_begin(self) -> None:
         """A head begins: it has its own limits."""
+        if self._heads:
+            self._head_bytes = 0
+        self._heads += 1
         self._in_head = True
-        self._head_bytes = 0
         self._start_head_timer()
         super().on_message_begin()
 
