@@ -16,6 +16,7 @@ from jmespath.functions import Functions
 
 MAX_LENGTH = 300
 MAX_MULTISELECTS = 3
+_PIPE = re.compile(r"(?<!\|)\|(?!\|)")
 _NAME = r"[A-Za-z_][A-Za-z0-9_]*(?:\[[0-9]{1,4}\])?"
 _PLAIN = re.compile(rf"{_NAME}(?:\.{_NAME})*", re.ASCII)
 _NAMED = re.compile(r"\$([a-z][a-z0-9_]*)(?:\.(?=.)|(?=\[)|$)", re.ASCII)
@@ -149,6 +150,9 @@ def _empty(value: Any) -> bool:
 
 
 def _jmespath(text: str) -> Callable[[Any], Any]:
+    if "||" in text and _PIPE.search(text):
+        # `a || b | [0]` takes the first of both, which nobody means.
+        raise PathInvalid("`||` and `|` stand in one path.", "Write `{first: [one, other]}` instead of `||`.")
     try:
         compiled = jmespath.compile(text)
     except JMESPathError:

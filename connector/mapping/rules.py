@@ -11,7 +11,7 @@ from connector.domain.channels import DELETES, EDITS, AuthorRole, Direction, Kin
 from connector.mapping.channels import ChannelRegister
 from connector.mapping.conditions import compile_when
 from connector.mapping.fields import FIELDS
-from connector.mapping.paths import Getter, PathInvalid
+from connector.mapping.paths import Getter, PathInvalid, Scope
 from connector.mapping.schema import AttachmentRule, FieldRule, Group, Rule
 from connector.mapping.specs import Frame, compile_spec
 from connector.mapping.walk import Each, parse_each
@@ -77,7 +77,7 @@ class GroupReader:
     def _unknown(self, group: Node, frame: Frame) -> Rule:
         label = group.get("unknown")
         rule = self._built(Kind.UNKNOWN, Node({}, group.line, group.path), group, frame)
-        extra = (("type", compile_spec(label, frame)),) if label is not None else ()
+        extra = (("type", _short(compile_spec(label, frame))),) if label is not None else ()
         return Rule(
             condition=rule.condition, kind=rule.kind, network=rule.network, direction=rule.direction,
             visibility=rule.visibility, author_role=rule.author_role, fields=rule.fields,
@@ -181,6 +181,16 @@ class GroupReader:
                 )
             )
         return tuple(found)
+
+
+def _short(getter: Getter) -> Getter:
+    """A label of at most 100 characters; anything but text and numbers is left out."""
+
+    def short(scope: Scope) -> str | None:
+        value = getter(scope)
+        return str(value)[:100] if isinstance(value, (str, int)) else None
+
+    return short
 
 
 def _nothing(_scope: Any) -> None:

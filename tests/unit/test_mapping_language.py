@@ -197,6 +197,11 @@ def test_an_unknown_item_keeps_what_can_be_read_and_its_type() -> None:
     assert (event.kind, event.item_id, event.extra["type"]) == ("unknown", "9", "brand new")
 
 
+def test_an_unknown_item_s_type_is_short_and_plain() -> None:
+    assert len(only(RULES, {"type": "x" * 999}).extra["type"]) == 100
+    assert only(RULES, {"type": {"deep": 1}}).extra == {}
+
+
 def test_an_unknown_item_survives_fields_that_cannot_be_read() -> None:
     assert only(RULES, {"id": [1], "type": "brand new"}).kind == "unknown"
 
@@ -364,6 +369,39 @@ JSON = st.recursive(
     lambda each: st.one_of(st.lists(each, max_size=3), st.dictionaries(KEYS, each, max_size=5)),
     max_leaves=12,
 )
+
+
+MUTANTS = [None, True, 0, 1.5, 2**80, "", "\ud800", "9" * 600, [], {}, [None], {"a": None}, "1772440000123"]
+BATCHES = {
+    "messenger": ("message__new.json", ("entry", 0, "messaging")),
+    "line": ("message__new.json", ("events",)),
+    "x": ("aaa_tweet_create__batch_with_bad_item.json", ("tweet_create_events",)),
+    "trustpilot": ("service_review_created__new.json", ("events",)),
+    "whatsapp": ("message_text__new.json", ("entry", 0, "changes", 0, "value", "messages")),
+}
+
+
+def spoilt(item: Any, data: st.DataObject) -> Any:
+    """The item with one value in it, at any depth, replaced by junk."""
+    if not isinstance(item, dict) or not item or data.draw(st.integers(0, 3)) == 0:
+        return data.draw(st.sampled_from(MUTANTS))
+    key = data.draw(st.sampled_from(sorted(item)))
+    return item | {key: spoilt(item[key], data)}
+
+
+@given(name=st.sampled_from(sorted(BATCHES)), data=st.data())
+def test_a_bad_item_never_costs_its_neighbours(name: str, data: st.DataObject) -> None:
+    file, place = BATCHES[name]
+    body = json.loads((ROOT / "tests" / "fixtures" / name / file).read_text("utf-8"))
+    alone = SHIPPED[name].normalise(json.dumps(body).encode()).items[0]
+    outer: Any = body
+    for step in place[:-1]:
+        outer = outer[step]
+    good = outer[place[-1]][0]
+    outer[place[-1]] = [good, spoilt(good, data), good]
+    result = SHIPPED[name].normalise(json.dumps(body).encode())
+    assert len(result.items) == 3
+    assert [each.event for each in (result.items[0], result.items[2])] == [alone.event] * 2
 
 
 @settings(max_examples=200)

@@ -61,6 +61,7 @@ def swapped(old: str, new: str) -> str:
         (swapped("item_id: id", "item_ids: id"), "sample.yml:8 items[0].set.item_ids", "no field", "`item_id`"),
         (swapped("item_id: id", "item_id: 'id['"), "sample.yml:8 items[0].set.item_id", "not JMESPath", "quotes"),
         (swapped("item_id: id", "item_id: to_string(id)"), "sample.yml:8", "word null", "Leave it out"),
+        (swapped("item_id: id", "item_id: 'a || b | [0]'"), "sample.yml:8", "in one path", "first"),
         (swapped("item_id: id", "item_id: sprintf(id)"), "sample.yml:8", "no function", "Use one of"),
         (swapped("item_id: id", f"item_id: {'a.' * 200}a[0]"), "sample.yml:8", "longer than", "let"),
         (swapped("item_id: id", "item_id: '[[[[a,b],c],d],e]'"), "sample.yml:8", "multi-selects", "let"),
