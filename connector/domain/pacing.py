@@ -89,6 +89,10 @@ class Breaker:
         """The breaker while one process tries whether the org is back; the others wait for its finding."""
         return replace(self, open_until=now + PROBE_MS) if self.failures else self
 
+    def succeeded(self) -> Breaker:
+        """The breaker after the org took a call: closed, with calls growing back in a few steps."""
+        return Breaker(self.failures // 2, 0, "away") if self.why == "away" and self.failures > 1 else Breaker()
+
     def failed(self, now: int, why: str, message: str, wait_ms: int | None, jitter: float) -> Breaker:
         """The breaker after a whole call failed; ``jitter`` in 0..1 spreads processes, a wait told by the org holds."""
         failures = self.failures + 1

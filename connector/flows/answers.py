@@ -23,6 +23,8 @@ GONE_WORDS = "The store no longer has this record; drop it with `connector outbo
 MOST_MENDS = 5
 MOST_UNKNOWN = 8
 MEND_SECONDS = 5.0
+ALONE_AFTER = 8
+"""Failures in a row after which a call carries one record only (domain/pacing): then it may be that record's fault."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,14 +90,14 @@ def _settlement(row: Claimed, sent: Sent, pace: Pace, fault: ConnectorError | No
         contact = wanted.contact if wanted.ownership is Ownership.OURS else row.sent_contact_id
         return Settlement(row.id, row.ver, Settling.SENT, result.crm_id, wanted.digest, contact)
     if fault is not None and (result is None or result.outcome in (Outcome.HALT, Outcome.WAIT)):
-        return _by_fault(row, pace, fault, tally)
+        return _by_fault(row, len(sent.changed), pace, fault, tally)
     return _by_result(row, result or RowResult(Outcome.RETRY, code="NO_ANSWER"), tally)
 
 
-def _by_fault(row: Claimed, pace: Pace, fault: ConnectorError, tally: Tally) -> Settlement:
+def _by_fault(row: Claimed, rows: int, pace: Pace, fault: ConnectorError, tally: Tally) -> Settlement:
     """The whole call failed, which counts against no row, except the one that failed alone again and again."""
     tally.retried += 1
-    alone = pace.breaker.why == "away" and pace.breaker.rows == 1
+    alone = rows == 1 and pace.breaker.why == "away" and pace.breaker.failures > ALONE_AFTER
     seconds = max(0.0, (pace.breaker.open_until - pace.now) / 1000)
     if alone:
         wait = max(seconds, backoff_seconds(row.attempts))

@@ -50,7 +50,7 @@ class Pace:
 
     def after(self, calls: int, budget: Budget | None) -> Pace:
         """The pace after the org answered and took records."""
-        paid = replace(self, bucket=self.bucket.taken(calls - 1), breaker=Breaker())
+        paid = replace(self, bucket=self.bucket.taken(calls - 1), breaker=self.breaker.succeeded())
         return paid.told(budget)
 
     def after_fault(self, calls: int, budget: Budget | None, fault: ConnectorError) -> Pace:

@@ -19,7 +19,7 @@ import orjson
 from sqlalchemy import Connection, Row
 
 from connector.domain.consent import LinkRecord, LinkState
-from connector.domain.events import format_time, from_millis
+from connector.domain.events import format_time, from_millis, to_millis
 from connector.domain.links import Denied, DenyReason, Permit
 from connector.domain.text import cut, one_line, units
 from connector.flows.access import permits
@@ -182,7 +182,7 @@ def link_values(link: LinkRecord | None, answer: Permit | Denied, mapping: CrmMa
     return {
         "link_status": mapping.link_status[_link_state(link, answer)],
         "link_method": method,
-        "linked_at": format_time(link.answered_at) if link and linked else None,
+        "linked_at": _time(to_millis(link.answered_at)) if link and link.answered_at and linked else None,
     }
 
 
@@ -249,7 +249,8 @@ def _is_address(value: str) -> bool:
 
 
 def _time(millis: int | None) -> str | None:
-    return None if millis is None else format_time(from_millis(millis))
+    # Salesforce keeps whole seconds; sending more would make every record look different from what it shows.
+    return None if millis is None else format_time(from_millis(millis // 1000 * 1000))
 
 
 def _contact(answer: Permit | Denied | None) -> str | None:

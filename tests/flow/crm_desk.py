@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import select, text, update
 
-from connector.crm.port import CRM
+from connector.crm.port import CRM, Outcome, Record, RowResult
 from connector.domain.clock import Clock
 from connector.domain.keys import derive_id
 from connector.flows.projection import Ownership, project
@@ -58,6 +58,13 @@ class CrmDesk(Desk):
                 return total
         raise AssertionError("the outbox never ran empty")
 
+    def bend(self) -> Bent:
+        """Puts a CRM between that a test can bend."""
+        assert self.ctx.crm is not None
+        bent = Bent(self.ctx.crm)
+        self.ctx = replace(self.ctx, crm=cast("CRM", bent))
+        return bent
+
     def hurry(self) -> bool:
         """Makes everything due now that waits for its back-off or the breaker; whether there was such a thing."""
         with self.store.begin() as uow:
@@ -100,6 +107,10 @@ class CrmDesk(Desk):
                     record[obj.crm_case] = row[obj.crm_case]
                 found[obj.name, row[obj.key]] = record
         return found
+
+    def contacts_in_org(self) -> set[str | None]:
+        """Every contact that a record of ours names in the org."""
+        return {record.get("ContactId", record.get("Contact__c")) for record in self.held().values()}
 
     def record(self, obj: str, key: str) -> dict[str, Any]:
         """One record of the CRM by its external key."""
@@ -169,3 +180,29 @@ def crm_desk(store: Store, clock: Clock, org: TestOrg, crm: CRM | None = None) -
     """A connector on this store beside this org."""
     ctx = replace(desk_on(store, clock).ctx, crm=crm or org.gateway, crm_mapping=CRM_MAPPING)
     return CrmDesk(ctx, org=org)
+
+
+class Bent:
+    """A CRM that passes everything on, but for what a test does before or instead of a write."""
+
+    def __init__(self, crm: CRM) -> None:
+        self._crm = crm
+        self.before: Callable[[str, Sequence[Record]], list[RowResult] | None] = lambda _obj, _records: None
+        self.written: list[tuple[str, Record]] = []
+        self.missing = ""
+
+    def upsert(self, obj: str, key_field: str, records: Sequence[Record], *, assign: bool = False) -> list[RowResult]:
+        instead = self.before(obj, records)
+        self.written += [(obj, record) for record in records]
+        return instead if instead is not None else self._crm.upsert(obj, key_field, records, assign=assign)
+
+    def fields(self, obj: str) -> Mapping[str, Mapping[str, Any]] | None:
+        return None if obj == self.missing else self._crm.fields(obj)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._crm, name)
+
+
+def all_alike(code: str, outcome: Outcome) -> Callable[[str, Sequence[Record]], list[RowResult]]:
+    """A CRM's answer that is the same for every record."""
+    return lambda _obj, records: [RowResult(outcome, code=code, message="in the org's words") for _ in records]

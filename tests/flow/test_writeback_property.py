@@ -1,0 +1,144 @@
+"""Whatever happens in whatever order, with an org that fails: it ends up holding exactly what the store projects."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from connector.errors import Refused
+from connector.flows.writeback import drain_once
+from connector.store.unit_of_work import open_store
+from tests.conftest import FakeClock
+from tests.crm_org import TestOrg, running_org
+from tests.flow.crm_desk import CASE, CrmDesk, case_id_of, crm_desk, said_id_of
+
+ACCOUNTS, PEOPLE = 3, 3
+FAULTS = ("unavailable", "rate_limited", "lost_answer", "truncated", "short_list", "expired_token", "html", "row_lock")
+
+Step = tuple[str, int, int]
+STEPS = st.lists(
+    st.one_of(
+        st.tuples(st.just("write"), st.integers(0, ACCOUNTS - 1), st.integers(0, 9)),
+        st.tuples(st.just("new case"), st.integers(0, ACCOUNTS - 1), st.just(0)),
+        st.tuples(st.sampled_from(["yes", "no", "withdraw"]), st.integers(0, ACCOUNTS - 1), st.integers(0, PEOPLE - 1)),
+        st.tuples(st.just("merge"), st.integers(0, PEOPLE - 1), st.integers(0, PEOPLE - 1)),
+        st.tuples(st.sampled_from(["delete contact", "years pass", "sync"]), st.integers(0, PEOPLE - 1), st.just(0)),
+        st.tuples(st.just("drain"), st.integers(0, len(FAULTS)), st.integers(1, 2)),
+    ),
+    max_size=14,
+)
+
+
+@pytest.fixture(scope="module")
+def shared_org() -> Iterator[TestOrg]:
+    """One org for all examples: each starts with it emptied."""
+    with running_org() as org:
+        yield org
+
+
+@dataclass(slots=True)
+class World:
+    """A connector, the people in the org, and what has happened to them."""
+
+    crm: CrmDesk
+    clock: FakeClock
+    people: list[str]
+    accounts: list[str]
+    gone: set[str] = field(default_factory=set)
+    cases: dict[str, int] = field(default_factory=dict)
+
+    def do(self, step: Step) -> None:
+        what, first, second = step
+        getattr(self, f"do_{what.replace(' ', '_')}")(first, second)
+
+    def do_write(self, account: int, number: int) -> None:
+        self.crm.change_interaction(said_id_of(self.accounts[account]), text=f"words {number}")
+        self.crm.change_case(case_id_of(self.accounts[account]), inbound_touches=number)
+
+    def do_new_case(self, account: int, _: int) -> None:
+        number = self.cases[self.accounts[account]] = self.cases.get(self.accounts[account], 0) + 1
+        self.crm.case(self.accounts[account], number)
+
+    def do_yes(self, account: int, person: int) -> None:
+        if self.people[person] not in self.gone:
+            self._answer(self.crm.yes, account, person)
+
+    def do_no(self, account: int, person: int) -> None:
+        self._answer(self.crm.no, account, person)
+
+    def _answer(self, say: Callable[[str, str], object], account: int, person: int) -> None:
+        try:
+            say(self.accounts[account], self.people[person])
+        except Refused:
+            return  # such as asking again too soon: nothing happened
+
+    def do_withdraw(self, account: int, _: int) -> None:
+        self.crm.undo(self.accounts[account])
+
+    def do_merge(self, master: int, loser: int) -> None:
+        kept, lost = self.people[master], self.people[loser]
+        if kept != lost and not {kept, lost} & self.gone:
+            assert self.crm.org is not None
+            self.crm.org.merge(kept, lost)
+            self.gone.add(lost)
+
+    def do_delete_contact(self, person: int, _: int) -> None:
+        if self.people[person] not in self.gone:
+            assert self.crm.org is not None
+            self.crm.org.delete("Contact", self.people[person])
+            self.gone.add(self.people[person])
+
+    def do_years_pass(self, _: int, __: int) -> None:
+        self.clock.move(days=365 * 3)
+
+    def do_sync(self, _: int, __: int) -> None:
+        self.crm.sync()
+
+    def do_drain(self, fault: int, count: int) -> None:
+        assert self.crm.org is not None
+        if fault < len(FAULTS):
+            self.crm.org.faults({"fault": FAULTS[fault], "on": ["collections"], "count": count})
+        drain_once(self.crm.ctx, flush=True)
+        self.crm.org.faults()
+
+
+@given(steps=STEPS)
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_the_org_ends_as_the_store_projects(shared_org: TestOrg, migrated_file: Path, steps: list[Step]) -> None:
+    with TemporaryDirectory() as folder, ExitStack() as closing:
+        shutil.copy(migrated_file, f"{folder}/connector.db")
+        store = open_store(f"sqlite:///{folder}/connector.db")
+        closing.callback(store.close)
+        clear(shared_org)
+        clock = FakeClock(datetime(2026, 2, 2, 12, tzinfo=UTC))
+        crm = crm_desk(store, clock, shared_org)
+        people = [crm.person(LastName=f"Person{number}") for number in range(PEOPLE)]
+        world = World(crm, clock, people, [crm.account(f"customer{number}") for number in range(ACCOUNTS)])
+        crm.sync()
+        for step in steps:
+            world.do(step)
+        crm.sync()
+        assert crm.send().dead == 0
+        crm.sync()
+        crm.send()
+        assert crm.held() == crm.wanted()
+        named = crm.contacts_in_org() - {None}
+        assert named <= {link.contact_id for link in crm.links() if link.state == "active"}
+        assert len([obj for obj, _ in crm.held() if obj == CASE]) == ACCOUNTS + sum(world.cases.values())
+
+
+def clear(org: TestOrg) -> None:
+    """Takes every record of the connector and every contact out of the org, as if it were new."""
+    database = org.server.org.db
+    with database.transaction():
+        for name in ("Social_Profile__c", "Channel_Interaction__c", "Case", "Contact"):
+            database.run(f'DELETE FROM "{name}"')
