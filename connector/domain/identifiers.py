@@ -214,15 +214,14 @@ def canonical_handle(text: str | None, network: str = "") -> str | None:
     """The handle as the network shows it, without @, address or spaces, in lower case; None when nothing is left."""
     if not text:
         return None
-    cleaned = unicodedata.normalize("NFKC", text).strip().strip("/")
+    normal = unicodedata.normalize("NFKC", text)
+    cleaned = "".join(char for char in normal if char.isprintable() and not char.isspace()).strip("/")
     if "://" in cleaned or cleaned.lower().startswith(
         ("www.", "facebook.com/", "instagram.com/", "x.com/", "twitter.com/", "t.me/")
     ):
         cleaned = _from_url(cleaned)
-    cleaned = "".join(char for char in cleaned if char.isprintable() and not char.isspace()).lstrip("@")
-    if network == "mastodon" and cleaned.count("@") == 1:
-        return cleaned.casefold()
-    return (cleaned if network in _CASE_MATTERS else cleaned.casefold()) or None
+    cleaned = unicodedata.normalize("NFKC", cleaned.lstrip("@").casefold()) if network not in _CASE_MATTERS else cleaned
+    return cleaned or None
 
 
 def _from_url(text: str) -> str:

@@ -12,8 +12,8 @@ from connector.domain.matching.usual import HEAD, TAIL, unexplained
 class Alignment(NamedTuple):
     """The best reading of a handle for one contact.
 
-    ``pattern`` is how the name stands in it (see PATTERNS); ``first`` and ``last`` are the letters found, ``first_at`` and
-    ``last_at`` where (-1: nowhere); ``gaps`` lie before, between and after them; ``left`` letters nobody explains.
+    ``pattern`` is how the name stands in it (see PATTERNS); ``first`` and ``last`` are the letters found, ``first_at``
+    and ``last_at`` where (-1: nowhere); ``gaps`` lie before, between and after them; ``left`` letters nobody explains.
     """
 
     pattern: str

@@ -42,6 +42,14 @@ def twin(text: str) -> str | None:
     return fold(spelled) if spelled != lowered else None
 
 
+_ONE_BY_ONE = re.compile(r"([\u3400-\u9fff\uac00-\ud7af])")
+
+
+def spaced(text: str) -> str:
+    """The text with a space around every Chinese character and Korean syllable, whose names have none."""
+    return text if text.isascii() else _ONE_BY_ONE.sub(r" \1 ", text)
+
+
 def _script(char: str) -> str:
     if char.isascii():
         return "LATIN"

@@ -28,6 +28,12 @@ _TITLES = word_set(
 )
 _MAX_FORMS = 6
 
+# Korean family names as their bearers write them, where the letter-by-letter form differs.
+_USUAL_SPELLING = {
+    "gim": "kim", "i": "lee", "bag": "park", "choe": "choi", "jeong": "jung", "gang": "kang", "jo": "cho", "yun": "yoon",
+    "im": "lim", "sin": "shin", "gwon": "kwon", "go": "ko", "mun": "moon", "yu": "yoo", "u": "woo", "jeon": "jun",
+}  # fmt: skip
+
 Forms = tuple[tuple[str, int], ...]
 
 
@@ -76,6 +82,8 @@ def family_forms(text: str) -> Forms:
         if not tokens:
             continue
         forms.setdefault("".join(tokens), FULL)
+        if len(tokens) == 1 and not text.isascii() and tokens[0] in _USUAL_SPELLING:
+            forms.setdefault(_USUAL_SPELLING[tokens[0]], PART)
         bare = [token for token in tokens if token not in _PARTICLES] or tokens
         if len(bare) < len(tokens):
             forms.setdefault("".join(bare), PART)
@@ -114,6 +122,11 @@ def mailed_given(email: str, last: str) -> tuple[str, ...]:
         return ()
     rest = fold(local.replace(last, " ", 1)).split()
     return tuple(word for word in rest if len(word) > 2 and word.isalpha() and word not in USUAL)
+
+
+def with_usual_spelling(words: list[str]) -> list[str]:
+    """The words, and for Korean family names among them also the spelling in use."""
+    return words + [usual for word in words if (usual := _USUAL_SPELLING.get(word)) and usual not in words]
 
 
 def own_forms(forms: Forms, limit: int = 4) -> list[str]:

@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 
 from connector.domain.identifiers import canonical_email, canonical_phone, emails_in, phones_in
 from connector.domain.matching.facts import ProfileQuery
-from connector.domain.matching.folding import fold, mixed_scripts, twin, unmask
+from connector.domain.matching.folding import fold, mixed_scripts, spaced, twin, unmask
 from connector.domain.matching.handles import HandleText, read_handle
 from connector.domain.matching.index import UNSEEN, WordCounts
 from connector.domain.matching.keys import handle_key, order_key
+from connector.domain.matching.names import with_usual_spelling
 from connector.domain.matching.nicks import other_forms
 
 MAX_WORD = 18
@@ -91,12 +92,12 @@ def pieces(letters: str) -> Iterable[str]:
 
 
 def _words(text: str, limit: int) -> tuple[str, ...]:
-    folded = fold(unmask(text))
+    folded = fold(spaced(unmask(text)))
     spelled = twin(text)
     words = folded.split()[:limit]
     if spelled and spelled != folded:
         words += [word for word in spelled.split()[:limit] if word not in words]
-    return tuple(words)
+    return tuple(words if text.isascii() else with_usual_spelling(words))
 
 
 def _joined(words: Iterable[str], longest: int) -> list[str]:

@@ -1,0 +1,109 @@
+"""A contact's name is found in the handles that people of the world make of it."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from connector.domain.matching import ProfileQuery, SuggestionEngine
+from connector.domain.matching.folding import fold, mixed_scripts, twin
+from connector.domain.matching.handles import read_handle
+from connector.domain.matching.names import name_forms
+from tests.suggestion_base import engine_over
+
+
+@pytest.fixture(scope="module")
+def engine() -> Iterator[SuggestionEngine]:
+    with engine_over() as opened:
+        yield opened
+
+
+@pytest.mark.parametrize(
+    ("handle", "contact_id"),
+    [
+        ("AnnikaThorvaldsen", "ann"),
+        ("annika_thorvaldsen_84", "ann"),
+        ("thorvaldsen.annika", "ann"),
+        ("athorvaldsen", "ann"),
+        ("annikathor", "ann"),
+        ("the_real_bobkestrel", "bob1"),
+        ("juergenmuellerluedenscheid", "mue"),
+        ("jurgen.luedenscheid", "mue"),
+        ("femkevanderberghe", "van"),
+        ("femkeberghe", "van"),
+        ("mariagarciaquintanilla", "gar"),
+        ("mjose.quintanilla", "gar"),
+        ("pepagarcia_mariajosequintanilla", "gar"),
+        ("kimseoyeon", "kim"),
+        ("wangxiaoming", "wan"),
+        ("xiaomingwang", "wan"),
+        ("dmitrykuznetsov", "pet"),
+        ("dima.kuznetsov", "pet"),
+        ("siobhanoflaherty", "ofl"),
+        ("dr_peterhoskyns", "hos"),
+        ("HoskynsForAlbany", "hos"),
+        ("PetHosky", "hos"),
+        ("p3terhoskyns", "hos"),
+    ],
+)
+def test_the_person_comes_first(engine: SuggestionEngine, handle: str, contact_id: str) -> None:
+    found = engine.suggest(ProfileQuery(network="x", handle=handle))
+    assert [each.contact_id for each in found[:1]] == [contact_id]
+
+
+@pytest.mark.parametrize(
+    ("shown", "contact_id"),
+    [
+        ("Annika Thorvaldsen", "ann"),
+        ("THORVALDSEN, Annika", "ann"),
+        ("Bob Kestrel 🌞", "bob1"),
+        ("王小明", "wan"),
+        ("이서연", "lee"),
+        ("Lee Seoyeon", "lee"),
+        ("Дмитрий Кузнецов", "pet"),
+        ("Jürgen Müller-Lüdenscheid", "mue"),
+        ("Dr. Siobhán O’Flaherty-Quinn, PhD", "ofl"),
+    ],
+)
+def test_a_shown_name_is_enough(engine: SuggestionEngine, shown: str, contact_id: str) -> None:
+    found = engine.suggest(ProfileQuery(network="facebook", handle="1000482", display_name=shown))
+    assert [each.contact_id for each in found[:1]] == [contact_id]
+
+
+@pytest.mark.parametrize(
+    ("text", "folded"),
+    [
+        ("Łukasz", "lukasz"),
+        ("O’Brien", "obrien"),
+        ("Ñandú ß", "nandu ss"),
+        ("გიორგი", "giorgi"),
+        ("王小明", "wangxiaoming"),
+    ],
+)
+def test_any_script_folds_to_letters(text: str, folded: str) -> None:
+    assert fold(text) == folded
+
+
+def test_umlauts_have_a_twin() -> None:
+    assert (fold("Müller"), twin("Müller"), twin("Miller")) == ("muller", "mueller", None)
+
+
+def test_look_alike_letters_warn_and_are_not_read_as_what_they_imitate(engine: SuggestionEngine) -> None:
+    fake = "аnnikathorvaldsen"
+    assert mixed_scripts(fake)
+    assert not mixed_scripts("Дмитрий Kuznetsov")
+    assert read_handle(fake).letters.startswith("*nnika")
+    real = engine.suggest(ProfileQuery(handle="annikathorvaldsen"))[0]
+    faked = engine.suggest(ProfileQuery(handle=fake))
+    assert all(each.score < real.score for each in faked)
+    assert all(any(reason.kind == "warning" for reason in each.reasons) for each in faked)
+
+
+def test_titles_and_particles_are_no_names() -> None:
+    forms = dict(name_forms("Dr. Femke", "van der Berghe jr").lasts)
+    assert set(forms) == {"vanderberghe", "berghe"}
+
+
+def test_an_address_shows_what_a_person_goes_by() -> None:
+    with_mail = dict(name_forms("Emmeline", "Levinger", ("emersonlevinger@mail.de",)).firsts)
+    assert "emerson" in with_mail
+    assert "emerson" not in dict(name_forms("Emmeline", "Levinger").firsts)

@@ -1,0 +1,187 @@
+"""What an agent sees: the right people, reasons that add up, and nobody who must not be shown."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from math import log
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from connector.domain.matching import ContactFacts, ProfileQuery, Proof, SuggestionEngine
+from connector.domain.matching.features import compare
+from connector.domain.matching.keys import canonical
+from connector.domain.matching.view import view_of
+from connector.mapping.scorecard import load_scorecard
+from tests.suggestion_base import PEOPLE, engine_over, everything, index_over, person
+
+HANDLES = ["annikathorvaldsen", "akestrel", "bobkestrel", "johnsmith77", "femke.berghe", "quintanilla", "zzxqv", ""]
+
+
+@pytest.fixture(scope="module")
+def engine() -> Iterator[SuggestionEngine]:
+    with engine_over() as opened:
+        yield opened
+
+
+def _logit(score: float) -> float:
+    return log(score / (1 - score))
+
+
+@pytest.mark.parametrize("handle", HANDLES)
+def test_reasons_add_up_to_the_logit_of_the_score(handle: str, engine: SuggestionEngine) -> None:
+    for each in engine.suggest(ProfileQuery(network="x", handle=handle, display_name="John Smith", location="Leeds")):
+        assert sum(reason.weight for reason in each.reasons) == pytest.approx(_logit(each.score), abs=1e-6)
+        assert sum(reason.kind == "competition" for reason in each.reasons) == 1
+        assert all(reason.detail for reason in each.reasons)
+
+
+def test_namesakes_share_the_probability(engine: SuggestionEngine) -> None:
+    found = engine.suggest(ProfileQuery(handle="johnsmith"), limit=10)
+    assert [round(each.score, 6) for each in found] == [round(found[0].score, 6)] * 8
+    assert sum(each.score for each in found) <= 1
+    assert "other contacts fit" in found[0].reasons[-1].detail
+
+
+def test_nobody_is_said_honestly(engine: SuggestionEngine) -> None:
+    for handle in ("xq7_zzkv", "", None, "39660997875", "UC" + "x" * 22):
+        assert engine.suggest(ProfileQuery(network="youtube", handle=handle)) == []
+
+
+def test_a_place_decides_between_namesakes(engine: SuggestionEngine) -> None:
+    found = engine.suggest(ProfileQuery(handle="johnsmith", display_name="John Smith", location="Town 5, UK"))
+    assert found[0].contact_id == "jo5"
+    assert found[0].score > 2 * found[1].score
+
+
+@pytest.mark.parametrize(
+    ("hint", "contact_id", "kind"),
+    [
+        ({"emails": ("Annika.T@fjord.example.no",)}, "ann", "email"),
+        ({"phones": ("07700 900123",), "country": "United Kingdom"}, "bob1", "phone"),
+        ({"phones": ("+5215512345678",)}, "gar", "phone"),
+        ({"order_refs": ("a4711",)}, "hos", "order"),
+        ({"bio": "write to annika.t@fjord.example.no"}, "ann", "email"),
+        ({"proofs": (Proof("account_link", "van"),)}, "van", "proof"),
+    ],
+)
+def test_what_the_customer_wrote_finds_the_contact(hint: dict[str, object], contact_id: str, kind: str) -> None:
+    people = [replace(each, emails=("annika.t@fjord.no",)) if each.contact_id == "ann" else each for each in PEOPLE]
+    hint = {name: _at_fjord(value) for name, value in hint.items()}
+    with engine_over(people) as engine:
+        found = engine.suggest(ProfileQuery(handle="night_owl_99", **hint))  # type: ignore[arg-type]
+    assert found[0].contact_id == contact_id
+    assert found[0].reasons[0].kind == kind
+
+
+def _at_fjord(value: object) -> object:
+    if isinstance(value, str):
+        return value.replace("fjord.example.no", "fjord.no")
+    return tuple(map(_at_fjord, value)) if isinstance(value, tuple) else value
+
+
+def test_a_proof_outranks_every_similarity(engine: SuggestionEngine) -> None:
+    found = engine.suggest(ProfileQuery(handle="annikathorvaldsen", proofs=(Proof("login", "bob2"),)))
+    assert found[0].contact_id == "bob2"
+
+
+def test_a_handle_confirmed_elsewhere_finds_the_same_person() -> None:
+    people = [replace(each, handles=("@Night.Owl",)) if each.contact_id == "van" else each for each in PEOPLE]
+    with engine_over(people) as engine:
+        found = engine.suggest(ProfileQuery(network="instagram", handle="night_owl"))
+    assert found[0].contact_id == "van"
+    assert found[0].reasons[0].kind == "handle"
+
+
+def test_a_number_shared_by_a_crowd_means_nothing() -> None:
+    crowd = [
+        person(f"c{number}", f"Wanda{number}", f"Quorum{number}x", phones=("+442079460958",)) for number in range(40)
+    ]
+    with engine_over([*PEOPLE, *crowd]) as engine:
+        assert engine.suggest(ProfileQuery(handle="night_owl_99", phones=("+442079460958",))) == []
+
+
+def test_not_this_one_is_never_shown_nor_its_duplicate(engine: SuggestionEngine) -> None:
+    both = engine.suggest(ProfileQuery(handle="larrymarchbanks"))
+    none = engine.suggest(ProfileQuery(handle="larrymarchbanks", excluded=frozenset(["dup2"])))
+    assert {both[0].contact_id, *both[0].duplicates} == {"dup1", "dup2"}
+    assert none == []
+
+
+def test_an_excluded_contact_leaves_the_probability_to_the_others(engine: SuggestionEngine) -> None:
+    before = engine.suggest(ProfileQuery(handle="johnsmith"))
+    after = engine.suggest(ProfileQuery(handle="johnsmith", excluded=frozenset(f"jo{number}" for number in range(7))))
+    assert after[0].contact_id == "jo7"
+    assert after[0].score > before[0].score
+
+
+@pytest.mark.parametrize(
+    "profile",
+    [
+        ProfileQuery(handle="kestrelbank", display_name="Kestrel Savings Bank"),
+        ProfileQuery(handle="KestrelFoundationTrust"),
+        ProfileQuery(handle="annikathorvaldsen", brand=True),
+    ],
+)
+def test_nobody_is_behind_a_brand(profile: ProfileQuery, engine: SuggestionEngine) -> None:
+    assert engine.suggest(profile) == []
+
+
+def test_a_suggestion_changes_nothing() -> None:
+    with index_over() as index:
+        before = everything(index)
+        SuggestionEngine(index, load_scorecard()).suggest(ProfileQuery(handle="johnsmith"))
+        assert everything(index) == before
+
+
+def test_the_order_of_contacts_does_not_matter() -> None:
+    profiles = [ProfileQuery(handle=handle) for handle in HANDLES]
+    with engine_over(PEOPLE) as one, engine_over(reversed(PEOPLE)) as other:
+        assert [one.suggest(each) for each in profiles] == [other.suggest(each) for each in profiles]
+
+
+@given(st.sampled_from(["Annika Thorvaldsen", "Jürgen Müller-Lüdenscheid", "Femke van der Berghe"]), st.data())
+@settings(max_examples=40, deadline=None)
+def test_case_accents_and_spacing_do_not_lose_the_person(
+    engine: SuggestionEngine, name: str, data: st.DataObject
+) -> None:
+    spelled = "".join(data.draw(st.sampled_from([char, char.upper(), char.lower()])) for char in name)
+    joint = data.draw(st.sampled_from(["", ".", "_", "-"]))
+    handle = spelled.replace(" ", joint).replace("-", joint)
+    expected = engine.suggest(ProfileQuery(display_name=name, handle="4711"))[0].contact_id
+    found = engine.suggest(ProfileQuery(handle=handle))
+    assert expected in {each.contact_id for each in found}
+
+
+@given(st.sampled_from(PEOPLE[:12]), st.sampled_from(["annikathorvaldsen", "bobkestrel", "quinn", "nightowl", "pkuz"]))
+@settings(max_examples=60, deadline=None)
+def test_more_evidence_never_lowers_a_pair(contact: ContactFacts, handle: str) -> None:
+    card = load_scorecard()
+    known = canonical(contact)
+    plain = ProfileQuery(handle=handle)
+    base = card.log_odds(compare(view_of(plain), known)[0])
+    stronger = [
+        replace(plain, emails=known.emails),
+        replace(plain, phones=known.phones),
+        replace(plain, location=contact.city),
+        replace(plain, order_refs=known.order_refs),
+        replace(plain, bio=f"{contact.first_name} {contact.last_name}"),
+    ]
+    for query in stronger:
+        assert card.log_odds(compare(view_of(query), known)[0]) >= base - 1e-9
+
+
+@given(
+    st.builds(
+        ProfileQuery,
+        network=st.sampled_from(["x", "facebook", "youtube", "mastodon", ""]),
+        handle=st.none() | st.text(max_size=60),
+        display_name=st.none() | st.text(max_size=40),
+        location=st.none() | st.text(max_size=40),
+        bio=st.none() | st.text(max_size=80),
+    )
+)
+@settings(max_examples=150, deadline=None)
+def test_no_text_breaks_it(engine: SuggestionEngine, profile: ProfileQuery) -> None:
+    for each in engine.suggest(profile):
+        assert 0 < each.score < 1
