@@ -7,18 +7,16 @@ from __future__ import annotations
 
 import logging
 import sys
-from typing import Any
+from typing import Any, TextIO
 
 import structlog
 from structlog.typing import EventDict
 
 SAID = frozenset(
     {
-        "at", "attempts", "budget", "calls", "chore", "claimed", "code", "count", "created", "deleted", "dead",
-        "delivery_id", "duplicates", "endpoint", "error", "event", "events", "failures", "from_version", "id", "kind",
-        "lane", "lanes", "late", "level", "method", "name", "obj", "object", "operation", "outcome", "path", "place",
-        "port", "read", "reason", "records", "retried", "revision", "seconds", "sent", "settled", "shelved", "source",
-        "state", "status", "timestamp", "to_version", "total", "unchanged", "used", "waits", "withheld", "written",
+        "calls", "code", "contacts", "crm_cases", "dead", "endpoint", "error", "event", "fault", "frames",
+        "interactions", "kind", "lane", "lanes", "late", "level", "object", "our_cases", "place", "method", "path", "port", "reason",
+        "retried", "sent", "source", "status", "timestamp", "took_ms", "unchanged", "users",
     }
 )  # fmt: skip
 
@@ -30,8 +28,8 @@ def withhold(_logger: Any, _method: str, line: EventDict) -> EventDict:
     return {**kept, "withheld": left_out} if left_out else kept
 
 
-def configure_logs(*, quiet: bool = False) -> None:
-    """Sends this process's logs to stderr; ``quiet`` keeps all but warnings to itself."""
+def configure_logs(*, quiet: bool = False, stream: TextIO | None = None) -> None:
+    """Sends this process's logs to stderr, or to the stream; ``quiet`` keeps all but warnings to itself."""
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
@@ -40,6 +38,6 @@ def configure_logs(*, quiet: bool = False) -> None:
             structlog.processors.JSONRenderer(),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING if quiet else logging.INFO),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(stream or sys.stderr),
         cache_logger_on_first_use=False,
     )

@@ -7,6 +7,7 @@ thread of the intake; everything else goes to the WSGI application with its body
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -83,8 +84,8 @@ class Front:
         except Gone:
             status = 499
         took = round((monotonic() - started) * 1000)
-        level = log.debug if source is not None and status == 200 else log.info
-        level("http_request", method=scope["method"], path=loggable(scope["path"]), status=status, took_ms=took)
+        level = logging.DEBUG if source is not None and status == 200 else logging.INFO
+        log.log(level, "http_request", method=scope["method"], path=loggable(scope["path"]), status=status, took_ms=took)
 
     def close(self) -> None:
         """Waits until the intake's threads are through."""
