@@ -15,8 +15,8 @@ from structlog.typing import EventDict
 SAID = frozenset(
     {
         "calls", "code", "contacts", "crm_cases", "dead", "endpoint", "error", "event", "fault", "frames",
-        "interactions", "kind", "lane", "lanes", "late", "level", "object", "our_cases", "place", "method", "path", "port", "reason",
-        "retried", "sent", "source", "status", "timestamp", "took_ms", "unchanged", "users",
+        "interactions", "kind", "lane", "lanes", "late", "level", "method", "object", "our_cases", "path", "place",
+        "port", "reason", "retried", "sent", "source", "status", "timestamp", "took_ms", "unchanged", "users",
     }
 )  # fmt: skip
 

@@ -85,7 +85,8 @@ class Front:
             status = 499
         took = round((monotonic() - started) * 1000)
         level = logging.DEBUG if source is not None and status == 200 else logging.INFO
-        log.log(level, "http_request", method=scope["method"], path=loggable(scope["path"]), status=status, took_ms=took)
+        path = loggable(scope["path"])
+        log.log(level, "http_request", method=scope["method"], path=path, status=status, took_ms=took)
 
     def close(self) -> None:
         """Waits until the intake's threads are through."""
