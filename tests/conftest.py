@@ -72,7 +72,8 @@ def postgres_schema() -> Iterator[Store]:
     server = open_store(url)
     with server.begin() as uow:
         uow.connection.execute(text(f'CREATE SCHEMA "{name}"'))
-    store = open_store(make_url(url).update_query_dict({"options": f"-csearch_path={name}"}).render_as_string(False))
+    query = {"options": f"-csearch_path={name}", "application_name": name}
+    store = open_store(make_url(url).update_query_dict(query).render_as_string(False))
     migrate(store)
     yield store
     store.close()
