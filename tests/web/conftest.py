@@ -50,7 +50,7 @@ class Site:
             self.clients[role] = client
         return self.clients[role]
 
-    def post(self, role: str, path: str, **form: Any) -> Any:
+    def post(self, role: str, path: str, /, **form: Any) -> Any:
         """A form of a signed-in user, with its token."""
         return self.as_user(role).post(path, data={"csrf": "token", **form})
 
