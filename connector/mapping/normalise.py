@@ -157,6 +157,8 @@ def _item(
     accounts: frozenset[str],
     only: str | None,
 ) -> ItemResult:
+    if group.wrap and isinstance(found.item, (str, int)):
+        found = Found(found.path, {group.wrap: found.item}, found.frames)
     if type(found.item) is not dict:
         needed = "a list" if isinstance(found.item, Misplaced) else "an object"
         return ItemWrong("item_malformed", f"Here {needed} is needed.", "Ask the sender, or change `each`.").at(

@@ -18,7 +18,7 @@ from connector.mapping.walk import Each, parse_each
 from connector.mapping.yamlfile import Findings, Node, suggest
 
 _SHARED = ("network", "direction", "visibility", "author_role", "require", "set")
-GROUP_KEYS = ("each", "when", "let", "rules", "unknown", *_SHARED)
+GROUP_KEYS = ("each", "wrap", "when", "let", "rules", "unknown", *_SHARED)
 RULE_KEYS = ("when", "kind", "why", *_SHARED)
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,39}", re.ASCII)
 _WORDS: dict[str, tuple[str, ...]] = {
@@ -55,6 +55,7 @@ class GroupReader:
             lets=lets,
             rules=tuple(self._rule(each, node, frame) for each in listed),
             unknown=self._unknown(node, frame),
+            wrap=self._wrap(node.get("wrap")),
         )
 
     def _each(self, node: Node | None) -> Each:
@@ -64,6 +65,12 @@ class GroupReader:
         except PathInvalid as error:
             self.findings.add(node or self.root, str(error), error.cure)
             return Each((), ())
+
+    def _wrap(self, node: Node | None) -> str:
+        name = self.findings.text(node)
+        if node is not None:
+            self._check_name(name, node)
+        return name
 
     def _rule(self, node: Node, group: Node, frame: Frame) -> Rule:
         self.findings.closed(node, RULE_KEYS, ("kind",))

@@ -48,10 +48,14 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Items found by one walk, with their rules in order; ``unknown`` is for those that no rule fits."""
+    """Items found by one walk, with their rules in order.
+
+    ``unknown`` is for those that no rule fits; ``wrap`` names the plain values of a list, so that paths can reach them.
+    """
 
     each: Each
     condition: Condition
     lets: Mapping[str, Getter]
     rules: tuple[Rule, ...]
     unknown: Rule
+    wrap: str = ""

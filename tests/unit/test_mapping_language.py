@@ -131,6 +131,13 @@ def test_a_leading_list_takes_one_object_or_many() -> None:
     assert [each.item_id for each in run(items, [{"id": 1}, {"id": 2}]).events] == ["1", "2"]
 
 
+def test_plain_values_of_a_list_can_be_named() -> None:
+    items = "  - each: gone[]\n    wrap: number\n    set: {item_id: number}\n    rules: [{kind: post_delete}]\n"
+    result = run(items, {"gone": [11, "12", None, 1.5, {}]})
+    assert [each.item_id for each in result.events] == ["11", "12"]
+    assert [each.path for each in result.failures] == ["$.gone[2]", "$.gone[3]", "$.gone[4]"]
+
+
 def test_an_empty_batch_is_no_event_at_all() -> None:
     assert run("  - each: events[]\n    rules: [{kind: message}]\n", {"events": []}).items == ()
 
