@@ -146,12 +146,13 @@ def read_profiles(path: Path, on_problem: OnProblem) -> Iterator[tuple[str, Prof
             if not line.strip():
                 continue
             try:
-                yield _profile(line)
+                yield read_profile(line)
             except ValueError as problem:
                 on_problem(f"{path.name}, line {number}: {problem}; the row is skipped.")
 
 
-def _profile(line: str) -> tuple[str, ProfileQuery]:
+def read_profile(line: str) -> tuple[str, ProfileQuery]:
+    """The profile of one line with its id; ValueError says what is wrong with it."""
     if len(line) > MAX_LINE:
         raise ValueError("longer than a million characters")
     try:
@@ -190,7 +191,7 @@ def _without_nul(lines: Iterable[str]) -> Iterator[str]:
 # answering
 
 
-class _Answerer:
+class Answerer:
     """One process's engine over the index file."""
 
     def __init__(self, path: Path, card: Scorecard) -> None:
@@ -224,12 +225,12 @@ def as_row(candidate: Candidate) -> dict[str, Any]:
     return row | ({"duplicates": list(candidate.duplicates)} if candidate.duplicates else {})
 
 
-_worker: _Answerer | None = None
+_worker: Answerer | None = None
 
 
 def _start_worker(path: Path) -> None:
     global _worker  # noqa: PLW0603 - the pool's own way to keep one engine per process
-    _worker = _Answerer(path, load_scorecard())
+    _worker = Answerer(path, load_scorecard())
 
 
 def _work(profiles: list[tuple[str, ProfileQuery]], limit: int) -> list[tuple[str, bool]]:
@@ -243,7 +244,7 @@ def _answers(
 ) -> Iterator[list[tuple[str, bool]]]:
     chunks = iter(lambda: list(islice(profiles, CHUNK)), [])
     if processes <= 1:
-        answerer = _Answerer(index, load_scorecard())
+        answerer = Answerer(index, load_scorecard())
         for chunk in chunks:
             yield answerer.lines(chunk, limit)
         answerer.close()

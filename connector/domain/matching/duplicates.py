@@ -40,8 +40,8 @@ def group_duplicates(ranked: list[W], excluded: Collection[str]) -> list[list[W]
 
 def _marks(contact: ContactFacts) -> list[str]:
     """What two contacts must have in common before it is worth comparing them."""
-    name = f"{contact.last_name or ''}, {contact.state or ''}".casefold()
-    return [name, *contact.emails, *contact.phones, *(f"!{handle}" for handle in contact.handles)]
+    name = [f"{contact.last_name}, {contact.state}".casefold()] if contact.state else []
+    return [*name, *contact.emails, *contact.phones, *(f"!{handle}" for handle in contact.handles)]
 
 
 def same_person(one: ContactFacts, other: ContactFacts) -> bool:

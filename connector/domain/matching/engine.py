@@ -18,7 +18,9 @@ from connector.domain.matching.reasons import explain
 from connector.domain.matching.scorecard import Scorecard, probability
 from connector.domain.matching.view import ProfileView, view_of, words_to_look_up
 
-MAX_CANDIDATES = 80
+MAX_CANDIDATES = 64
+CONTENDERS = 24
+"""So many of the best are looked through for duplicates; those behind them are shown to nobody."""
 FLOOR = 0.01
 """Below this nobody is plausible, and an agent is not bothered."""
 
@@ -76,7 +78,8 @@ class SuggestionEngine:
     def _groups(self, view: ProfileView, profile: ProfileQuery) -> list[list[Weighed]]:
         weighed = self._weigh(view, profile)
         weighed.sort(key=lambda each: (-each.log_odds, each.contact.contact_id))
-        return group_duplicates(weighed, profile.excluded)
+        rivals = [each for each in weighed[CONTENDERS:] if each.contact.contact_id not in profile.excluded]
+        return [*group_duplicates(weighed[:CONTENDERS], profile.excluded), *([each] for each in rivals)]
 
     def _weigh(self, view: ProfileView, profile: ProfileQuery) -> list[Weighed]:
         plan = Plan(view)
@@ -116,5 +119,8 @@ class SuggestionEngine:
 
 
 def _whole(weighed: Weighed) -> bool:
-    """Whether a whole name explains every letter, so that pieces of names need no look."""
-    return weighed.reading.pattern in STRONG and not weighed.reading.left
+    """Whether a whole name explains the handle so well that pieces of names need no look."""
+    reading = weighed.reading
+    if reading.pattern not in STRONG:
+        return False
+    return not reading.left or (reading.left < 4 and len(reading.first) + len(reading.last) > 7)
