@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
 ELLIPSIS = "…"
 JOINER = "\u200d"
 _EXTENDING = frozenset({"Mn", "Me", "Mc"})
+_CONTROLS = re.compile(r"[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f]")
+"""Control characters but those that count as white space."""
 
 
 def one_line(text: str) -> str:
     """The text on one line: runs of white space are one space, control characters are gone."""
-    visible = "".join(" " if char.isspace() else char for char in text if char.isspace() or _is_visible(char))
-    return " ".join(visible.split())
+    return " ".join(_CONTROLS.sub("", text).split())
 
 
 def cut(text: str, length: int) -> str:
@@ -68,7 +70,3 @@ def _extends(char: str) -> bool:
 
 def _is_flag_half(char: str) -> bool:
     return "\U0001f1e6" <= char <= "\U0001f1ff"
-
-
-def _is_visible(char: str) -> bool:
-    return unicodedata.category(char) != "Cc"

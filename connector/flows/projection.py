@@ -240,8 +240,8 @@ def _fitted(value: Any, rule: FieldRule) -> Any:
         return value
     if rule.longest is not None:
         return value if _is_address(value) and units(value) <= rule.longest else None
-    line = one_line(value)
-    return (cut(line, rule.cut) if rule.cut else line) or None
+    # Without a length it is one of our own words, a time or an id.
+    return cut(one_line(value), rule.cut) or None if rule.cut else value
 
 
 def _is_address(value: str) -> bool:
