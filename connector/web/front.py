@@ -7,7 +7,6 @@ thread of the intake; everything else goes to the WSGI application with its body
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Awaitable, Callable, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -83,10 +82,9 @@ class Front:
                 await self._webhook(source, scope, receive, sending)
         except Gone:
             status = 499
-        took = round((monotonic() - started) * 1000)
-        level = logging.DEBUG if source is not None and status == 200 else logging.INFO
-        path = loggable(scope["path"])
-        log.log(level, "http_request", method=scope["method"], path=path, status=status, took_ms=took)
+        if source is None or status != 200:  # deliveries that are stored are counted, not logged one by one
+            took = round((monotonic() - started) * 1000)
+            log.info("http_request", method=scope["method"], path=loggable(scope["path"]), status=status, took_ms=took)
 
     def close(self) -> None:
         """Waits until the intake's threads are through."""
