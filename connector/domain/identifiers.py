@@ -157,7 +157,7 @@ def canonical_email(text: str | None) -> str | None:
     local, domain = _plain(text.strip().lower()) or _parts(text.strip()) or ("", "")
     if not local:
         return None
-    if local in _ROLE_LOCALS or domain in _JUNK_DOMAINS or domain.endswith((".test", ".invalid", ".example")):
+    if local in _ROLE_LOCALS or domain in _JUNK_DOMAINS or domain.endswith((".test", ".invalid")):
         return None
     if domain in _DOTLESS:
         local, domain = local.split("+")[0].replace(".", ""), "gmail.com"

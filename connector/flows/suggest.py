@@ -9,12 +9,12 @@ from __future__ import annotations
 from datetime import datetime
 from functools import cache
 
-from sqlalchemy import Connection, and_, or_, select
+from sqlalchemy import Connection, RowMapping, and_, or_, select
 from sqlalchemy.dialects.postgresql import insert as postgres_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from connector.domain.events import to_millis
-from connector.domain.identifiers import emails_in, phones_in
+from connector.domain.identifiers import emails_in, local_part, phones_in
 from connector.domain.matching import Candidate, ProfileQuery, Scorecard, SuggestionEngine
 from connector.errors import NotFound
 from connector.flows.context import Context
@@ -23,6 +23,9 @@ from connector.store.suggestion_index import SqlSuggestionIndex
 from connector.store.tables import crm_contacts, interactions, links, rejected_suggestions, social_profiles
 
 LATEST_MESSAGES = 50
+NUMBERED = frozenset({"phone", "sms", "whatsapp"})
+"""Networks whose accounts are telephone numbers."""
+
 NOT_SHOWN_AGAIN = ("declined", "withdrawn", "revoked", "invalidated", "erased")
 
 
@@ -69,10 +72,10 @@ def _query(connection: Connection, profile_id: str) -> ProfileQuery:
     row = connection.execute(select(social_profiles).where(social_profiles.c.id == profile_id)).mappings().first()
     if row is None:
         raise NotFound("There is no profile with this id.")
-    texts = _texts(connection, profile_id)
+    texts = (*_own_address(row), *_texts(connection, profile_id))
     return ProfileQuery(
         network=row["network"],
-        handle=row["handle"],
+        handle=_name_in(row),
         display_name=row["display_name"],
         location=row["location"],
         bio=row["bio"],
@@ -81,6 +84,23 @@ def _query(connection: Connection, profile_id: str) -> ProfileQuery:
         excluded=_excluded(connection, profile_id),
         brand=row["kind"] in ("organisation", "brand"),
     )
+
+
+def _own_address(row: RowMapping) -> tuple[str, ...]:
+    """The account's own e-mail address or number, where the network is one of addresses."""
+    stated = (row["external_id"], row["handle"])
+    if row["network"] == "email":
+        return tuple(each for each in stated if each)
+    if row["network"] in NUMBERED:
+        return tuple(f"+{each.lstrip('+')}" for each in stated if each and each.lstrip("+").isdigit())
+    return ()
+
+
+def _name_in(row: RowMapping) -> str | None:
+    """What of the handle may hold a name: of an address its local part, of a number nothing."""
+    if row["network"] == "email" and row["handle"]:
+        return local_part(row["handle"])
+    return None if row["network"] in NUMBERED and str(row["handle"]).lstrip("+").isdigit() else row["handle"]
 
 
 def _texts(connection: Connection, profile_id: str) -> list[str]:
