@@ -28,9 +28,9 @@ def run(host: str, port: int) -> None:
     configure_logs()
     settings = load_settings()
     ctx = build_context(settings)
-    app = app_of(ctx, settings)
-    serving = Serving(app, receiver_of(app), host, port, on_ready=_say_where)
     worker = Worker(ctx)
+    app = app_of(ctx, settings, on_stored=worker.kick)
+    serving = Serving(app, receiver_of(app), host, port, on_ready=_say_where)
     worker.start()
     try:
         serving.run()

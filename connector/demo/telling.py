@@ -109,10 +109,10 @@ def _set_up(place: Place, port: int, org_port: int, step: Step, stack: ExitStack
 
 
 def _serve(ctx: Context, settings: Settings, port: int, stack: ExitStack) -> str:
-    app = app_of(ctx, settings)
+    worker = Worker(ctx, poll_seconds=0.2)
+    app = app_of(ctx, settings, on_stored=worker.kick)
     ready = Event()
     serving = Serving(app, receiver_of(app), HOST, port, on_ready=lambda _port: ready.set())
-    worker = Worker(ctx, poll_seconds=0.2)
     worker.start()
     stack.callback(worker.stop)
     thread = Thread(target=serving.run, name="web", daemon=True)
