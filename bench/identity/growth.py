@@ -81,7 +81,8 @@ def _ask(engine: SuggestionEngine, people: list[ContactFacts]) -> tuple[list[flo
 def grow(size: int, postgres: bool) -> None:
     """Prints one row: the index of so many contacts."""
     with TemporaryDirectory() as folder, _base(Path(folder), postgres) as (connection, dialect):
-        index, people = SqlSuggestionIndex(connection), []
+        index = SqlSuggestionIndex(connection)
+        people: list[ContactFacts] = []
         begin = time.perf_counter()
         index.rebuild(_sampled(contacts(size, seed=3), size, people))
         connection.commit()

@@ -19,7 +19,6 @@ from scipy.sparse import csr_matrix
 from bench.identity.dataset import Labelled, folder, load
 from bench.identity.engines import index_of
 from connector.domain.matching import SuggestionEngine
-from connector.domain.matching.duplicates import group_duplicates
 from connector.domain.matching.engine import Weighed
 from connector.mapping.scorecard import load_scorecard
 
@@ -65,11 +64,12 @@ def lists_of(data: Labelled, engine: SuggestionEngine, only: Sequence[int] | Non
     chosen = data.profiles if only is None else [data.profiles[at] for at in only]
     columns: dict[str, int] = {}
     cells: list[tuple[int, int, float]] = []
-    owner, right, contacts = [], [], []
+    owner: list[int] = []
+    right: list[bool] = []
+    contacts: list[str] = []
     for at, (profile_id, query) in enumerate(chosen):
         truth = data.truth.get(profile_id, frozenset())
-        weighed = sorted(engine.weigh(query), key=lambda each: (-each.log_odds, each.contact.contact_id))
-        for group in group_duplicates(weighed, ()):
+        for group in engine.weigh(query):
             best: Weighed = group[0]
             row = len(owner)
             cells += [(row, columns.setdefault(name, len(columns)), value) for name, value in best.features.items()]

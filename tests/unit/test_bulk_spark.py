@@ -1,6 +1,7 @@
 """The Spark path gives the file that one process gives. Runs where pyspark and Java are installed."""
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,8 @@ from tests.suggestion_base import PEOPLE, engine_over
 sql = pytest.importorskip("pyspark.sql", reason="pyspark is not installed (pip install pyspark; needs Java)")
 
 
-def test_spark_answers_as_one_process_does(tmp_path: Path) -> None:
+def test_spark_answers_as_one_process_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYSPARK_PYTHON", sys.executable)
     profiles, out, index = tmp_path / "profiles.jsonl", tmp_path / "out", tmp_path / "index.db"
     handles = ["annikathorvaldsen", "bobkestrel", "zzqqxx", "johnsmith"]
     rows = [json.dumps({"profile_id": f"p{at}", "handle": handle}) for at, handle in enumerate(handles)]

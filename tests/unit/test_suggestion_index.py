@@ -121,3 +121,27 @@ def test_postgresql_answers_as_sqlite_does(postgres_store: Store) -> None:
         index.delete(each.contact_id for each in (*PEOPLE, *more))
         rows = everything(index)
         assert rows["suggestion_key"] == rows["suggestion_word"] == rows["suggestion_contact"] == []
+
+
+@pytest.mark.postgres
+def test_keys_may_be_partitioned_by_their_beginning(postgres_store: Store) -> None:
+    with engine_over() as lite, postgres_store.begin() as uow:
+        trial = uow.connection.begin_nested()
+        for statement in PARTITIONED:
+            uow.connection.execute(text(statement))
+        index = SqlSuggestionIndex(uow.connection)
+        index.rebuild(PEOPLE)
+        index.upsert([replace(PEOPLE[0], city="Oslo")])
+        index.upsert([PEOPLE[0]])
+        for query in QUERIES:
+            assert SuggestionEngine(index, load_scorecard()).suggest(query) == lite.suggest(query)
+        trial.rollback()
+
+
+PARTITIONED = (
+    "DROP TABLE suggestion_key",
+    'CREATE TABLE suggestion_key (k text COLLATE "C", ref bigint, PRIMARY KEY (k, ref)) PARTITION BY RANGE (k)',
+    "CREATE TABLE suggestion_key_1 PARTITION OF suggestion_key FOR VALUES FROM (MINVALUE) TO ('g')",
+    "CREATE TABLE suggestion_key_2 PARTITION OF suggestion_key FOR VALUES FROM ('g') TO ('p')",
+    "CREATE TABLE suggestion_key_3 PARTITION OF suggestion_key FOR VALUES FROM ('p') TO (MAXVALUE)",
+)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Protocol, TypeVar
 
 from connector.domain.matching.facts import ContactFacts
@@ -21,14 +21,17 @@ class HasContact(Protocol):
 W = TypeVar("W", bound=HasContact)
 
 
-def group_duplicates(ranked: list[W], excluded: Collection[str]) -> list[list[W]]:
-    """The ranked contacts in groups of one person each, best first; a group with an excluded contact is left out."""
+def group_duplicates(ranked: list[W], excluded: Collection[str], rare: Callable[[ContactFacts], bool]) -> list[list[W]]:
+    """The ranked contacts in groups of one person each, best first; a group with an excluded contact is left out.
+
+    ``rare`` says whether a contact's name is so rare that another bearer of it in one place is hardly somebody else.
+    """
     groups: list[list[W]] = []
     homes: dict[str, list[list[W]]] = {}
     for each in ranked:
         marks = _marks(each.contact)
         near = (group for mark in marks for group in homes.get(mark, ()))
-        home = next((group for group in near if same_person(group[0].contact, each.contact)), None)
+        home = next((group for group in near if same_person(group[0].contact, each.contact, rare)), None)
         if home is None:
             home = []
             groups.append(home)
@@ -44,16 +47,19 @@ def _marks(contact: ContactFacts) -> list[str]:
     return [*name, *contact.emails, *contact.phones, *(f"!{handle}" for handle in contact.handles)]
 
 
-def same_person(one: ContactFacts, other: ContactFacts) -> bool:
+def same_person(one: ContactFacts, other: ContactFacts, rare: Callable[[ContactFacts], bool]) -> bool:
     """Whether two contacts are surely one person: the name and an address, number, handle or place are the same."""
     forms, others = name_forms(one.first_name, one.last_name), name_forms(other.first_name, other.last_name)
     if not forms.lasts or not others.lasts or not _names_fit(forms, others):
         return False
-    if set(one.emails) & set(other.emails) or set(one.handles) & set(other.handles):
+    pairs = ((one.emails, other.emails), (one.phones, other.phones), (one.handles, other.handles))
+    if any(set(mine) & set(theirs) for mine, theirs in pairs):
         return True
-    if set(one.phones) & set(other.phones):
-        return True
-    return _same_place(one, other)
+    if not one.state or one.state != other.state or one.country != other.country:
+        return False
+    contradictions = sum(bool(mine and theirs) for mine, theirs in pairs)
+    contradictions += bool(one.city and other.city and one.city != other.city)
+    return not contradictions or (contradictions == 1 and rare(one))
 
 
 def _names_fit(one: NameForms, other: NameForms) -> bool:
@@ -69,9 +75,3 @@ def _names_fit(one: NameForms, other: NameForms) -> bool:
         {form for form, kind in other.firsts if kind < PET},
     )
     return bool(mine & {form for form, _ in other.firsts} or theirs & {form for form, _ in one.firsts})
-
-
-def _same_place(one: ContactFacts, other: ContactFacts) -> bool:
-    if not one.state or one.state != other.state or one.country != other.country:
-        return False
-    return not (one.city and other.city and one.city != other.city and one.emails and other.emails)

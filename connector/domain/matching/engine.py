@@ -10,8 +10,9 @@ from connector.domain.identifiers import CROWDED_AT
 from connector.domain.matching.alignment import Alignment
 from connector.domain.matching.duplicates import group_duplicates
 from connector.domain.matching.facts import Candidate, ContactFacts, ProfileQuery
-from connector.domain.matching.features import STRONG, Features, compare
+from connector.domain.matching.features import STRONG, Features, compare, family, given
 from connector.domain.matching.index import Probe, SuggestionIndex
+from connector.domain.matching.names import PET, name_forms
 from connector.domain.matching.organisations import is_organisation
 from connector.domain.matching.plan import Plan, sure_probes
 from connector.domain.matching.reasons import explain
@@ -21,6 +22,7 @@ from connector.domain.matching.view import ProfileView, view_of, words_to_look_u
 MAX_CANDIDATES = 64
 CONTENDERS = 24
 """So many of the best are looked through for duplicates; those behind them are shown to nobody."""
+RARE_SHARE = 0.02
 FLOOR = 0.01
 """Below this nobody is plausible, and an agent is not bothered."""
 
@@ -65,21 +67,22 @@ class SuggestionEngine:
             )
         return shown
 
-    def weigh(self, profile: ProfileQuery) -> list[Weighed]:
-        """Every contact found, with its features, unordered: what training and measuring look at."""
+    def weigh(self, profile: ProfileQuery) -> list[list[Weighed]]:
+        """Every contact found with its features, duplicates together: what training and measuring look at."""
         view = view_of(profile)
         self._look_up(view)
-        return self._weigh(view, profile)
+        return self._groups(view, profile)
 
     def _look_up(self, view: ProfileView) -> None:
         view.size = self._index.size()
         view.counts = self._index.words(words_to_look_up(view))
 
     def _groups(self, view: ProfileView, profile: ProfileQuery) -> list[list[Weighed]]:
-        weighed = self._weigh(view, profile)
+        weighed, excluded = self._weigh(view, profile), profile.excluded
         weighed.sort(key=lambda each: (-each.log_odds, each.contact.contact_id))
-        rivals = [each for each in weighed[CONTENDERS:] if each.contact.contact_id not in profile.excluded]
-        return [*group_duplicates(weighed[:CONTENDERS], profile.excluded), *([each] for each in rivals)]
+        rivals = [each for each in weighed[CONTENDERS:] if each.contact.contact_id not in excluded]
+        best = group_duplicates(weighed[:CONTENDERS], excluded, lambda contact: _rare(view, contact))
+        return [*best, *([each] for each in rivals)]
 
     def _weigh(self, view: ProfileView, profile: ProfileQuery) -> list[Weighed]:
         plan = Plan(view)
@@ -124,3 +127,12 @@ def _whole(weighed: Weighed) -> bool:
     if reading.pattern not in STRONG:
         return False
     return not reading.left or (reading.left < 4 and len(reading.first) + len(reading.last) > 7)
+
+
+def _rare(view: ProfileView, contact: ContactFacts) -> bool:
+    """Whether hardly one contact in the whole base is expected to bear this name by chance."""
+    forms = name_forms(contact.first_name, contact.last_name)
+    if not forms.lasts or not forms.firsts:
+        return False
+    first = max(given(view, form, forms) for form, kind in forms.firsts if kind < PET) if forms.firsts else 1
+    return family(view, forms.lasts[0][0]) * first < RARE_SHARE * max(view.size, 1)

@@ -29,10 +29,11 @@ _TITLES = word_set(
 _MAX_FORMS = 6
 
 # Korean family names as their bearers write them, where the letter-by-letter form differs.
-_USUAL_SPELLING = {
-    "gim": "kim", "i": "lee", "bag": "park", "choe": "choi", "jeong": "jung", "gang": "kang", "jo": "cho", "yun": "yoon",
-    "im": "lim", "sin": "shin", "gwon": "kwon", "go": "ko", "mun": "moon", "yu": "yoo", "u": "woo", "jeon": "jun",
-}  # fmt: skip
+_SPELLINGS = """
+gim kim, i lee, bag park, choe choi, jeong jung, gang kang, jo cho, yun yoon, im lim, sin shin, gwon kwon, go ko,
+mun moon, yu yoo, u woo, jeon jun
+"""
+_USUAL_SPELLING = {letters: usual for letters, usual in (pair.split() for pair in _SPELLINGS.split(","))}
 
 Forms = tuple[tuple[str, int], ...]
 
