@@ -53,6 +53,11 @@ def page(
     return Page(rows, _encode([rows[-1][f"key_{place}"] for place in range(len(order))]))
 
 
+def position(cursor: str | None, length: int) -> list[str | int] | None:
+    """The key that a cursor stands for; None for the first page. Raises InputInvalid for one that is not ours."""
+    return _decode(cursor, length) if cursor else None
+
+
 def _encode(values: Sequence[str | int]) -> str:
     return base64.urlsafe_b64encode(json.dumps(list(values)).encode()).decode().rstrip("=")
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, and_, false, func, or_, select
+from sqlalchemy import ColumnElement, Connection, RowMapping, and_, false, func, literal, or_, select, union_all
 
 from connector.queries.cases import cases_of_keys
 from connector.queries.paging import Page, page
@@ -33,7 +34,17 @@ def history(
     return page(connection, statement, order, cursor=cursor, limit=limit, descending=True)
 
 
-def case_page(
+@dataclass(frozen=True, slots=True)
+class TimelinePage:
+    """Some entries of a timeline, newest first: each is a case, or an interaction outside any case."""
+
+    entries: tuple[tuple[str, RowMapping], ...]
+    after: int | None
+    """When the oldest entry of this page happened, where older ones follow."""
+    next: str | None
+
+
+def timeline_page(
     connection: Connection,
     contact_ids: Ids,
     profile_ids: Ids,
@@ -41,14 +52,30 @@ def case_page(
     channel: str | None,
     cursor: str | None,
     limit: int,
-) -> Page:
-    """Cases of a person, newest first, with nothing of what was said in them."""
-    statement = select(cases.c.id).where(_case_of(contact_ids, profile_ids), cases.c.is_deleted == false())
+) -> TimelinePage:
+    """A person's cases and single interactions, newest first.
+
+    ``profile_ids`` must be the permitted ones: this query knows no consent.
+    """
+    opened = select(cases.c.opened_at.label("at"), cases.c.id.label("id"), literal("case").label("kind")).where(
+        _case_of(contact_ids, profile_ids), cases.c.is_deleted == false()
+    )
+    alone = select(interactions.c.occurred_at, interactions.c.id, literal("alone")).where(
+        _said_by(contact_ids, profile_ids),
+        interactions.c.case_id.is_(None),
+        interactions.c.kind.is_not(None),
+        interactions.c.occurred_at.is_not(None),
+    )
     if channel:
-        statement = statement.where(cases.c.channel == channel)
-    order = [cases.c.opened_at, cases.c.id]
-    found = page(connection, statement, order, cursor=cursor, limit=limit, descending=True)
-    return Page(cases_of_keys(connection, [row["id"] for row in found.rows]), found.next)
+        opened = opened.where(or_(cases.c.channel == channel, _said_in_case_by(channel)))
+        alone = alone.where(interactions.c.channel == channel)
+    both = union_all(opened, alone).subquery()
+    order = [both.c.at, both.c.id]
+    found = page(connection, select(both), order, cursor=cursor, limit=limit, descending=True)
+    rows = {row["id"]: row for row in cases_of_keys(connection, [r["id"] for r in found.rows if r["kind"] == "case"])}
+    rows |= _interactions(connection, [row["id"] for row in found.rows if row["kind"] == "alone"])
+    entries = tuple((str(row["kind"]), rows[row["id"]]) for row in found.rows if row["id"] in rows)
+    return TimelinePage(entries, int(found.rows[-1]["at"]) if found.next else None, found.next)
 
 
 def interactions_of_cases(connection: Connection, case_ids: Ids) -> dict[str, list[RowMapping]]:
@@ -62,30 +89,6 @@ def interactions_of_cases(connection: Connection, case_ids: Ids) -> dict[str, li
     for row in connection.execute(statement).mappings():
         found.setdefault(row["case_id"], []).append(row)
     return found
-
-
-def loose(
-    connection: Connection,
-    contact_ids: Ids,
-    profile_ids: Ids,
-    *,
-    channel: str | None,
-    after: int | None,
-    before: int | None,
-    limit: int = 200,
-) -> list[RowMapping]:
-    """Interactions outside any case (a logged call, say) in a span of time, newest first."""
-    statement = select(interactions).where(
-        _said_by(contact_ids, profile_ids), interactions.c.case_id.is_(None), interactions.c.kind.is_not(None)
-    )
-    if channel:
-        statement = statement.where(interactions.c.channel == channel)
-    if after is not None:
-        statement = statement.where(interactions.c.occurred_at > after)
-    if before is not None:
-        statement = statement.where(interactions.c.occurred_at <= before)
-    statement = statement.order_by(interactions.c.occurred_at.desc(), interactions.c.id).limit(limit)
-    return list(connection.execute(statement).mappings())
 
 
 def channel_counts(connection: Connection, contact_ids: Ids, profile_ids: Ids) -> dict[str, int]:
@@ -137,3 +140,13 @@ def _said_by(contact_ids: Ids, profile_ids: Ids) -> ColumnElement[bool]:
 def _case_of(contact_ids: Ids, profile_ids: Ids) -> ColumnElement[bool]:
     asserted = and_(cases.c.origin == "crm", cases.c.crm_contact_id.in_(contact_ids))
     return or_(asserted, cases.c.profile_id.in_(profile_ids)) if profile_ids else asserted
+
+
+def _said_in_case_by(channel: str) -> ColumnElement[bool]:
+    said = select(interactions.c.id).where(interactions.c.case_id == cases.c.id, interactions.c.channel == channel)
+    return said.correlate(cases).exists()
+
+
+def _interactions(connection: Connection, ids: Ids) -> dict[str, RowMapping]:
+    statement = select(interactions).where(interactions.c.id.in_(ids))
+    return {row["id"]: row for row in connection.execute(statement).mappings()}

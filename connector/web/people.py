@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
 from flask import Blueprint, redirect, render_template, request, url_for
 from sqlalchemy import Connection, RowMapping
@@ -14,7 +13,9 @@ from connector.errors import NotFound
 from connector.flows.context import Context
 from connector.flows.find import find_contacts
 from connector.queries import cases, people, timeline
+from connector.queries.paging import position
 from connector.queries.people import LinkView
+from connector.queries.timeline import TimelinePage
 from connector.web.agent import CHANNEL_NAMES, RECEIPTS
 from connector.web.auth import context
 from connector.web.paging import PAGE_SIZE, choice, cursor
@@ -24,7 +25,7 @@ from connector.web.who import living_contact, people_behind, permitted_profiles,
 
 blueprint = Blueprint("people", __name__)
 
-CASES_A_PAGE = 30
+ENTRIES_A_PAGE = 40
 FOUND = 20
 
 
@@ -104,8 +105,8 @@ def contact(crm_id: str) -> str | Response:
         ids = people.same_person(connection, crm_id)
         allowed = permitted_profiles(ctx, connection, crm_id)
         links = people.links_of(connection, contact_ids=ids)
-        page = timeline.case_page(connection, ids, allowed, channel=channel, cursor=cursor(), limit=CASES_A_PAGE)
-        entries = _entries(connection, ids, allowed, links, page, channel)
+        page = timeline.timeline_page(connection, ids, allowed, channel=channel, cursor=cursor(), limit=ENTRIES_A_PAGE)
+        entries = _entries(connection, allowed, links, page, with_consent=channel is None)
         return render_template(
             "contact.html",
             section="people",
@@ -156,22 +157,20 @@ def _title(ctx: Context, name: str) -> str:
 
 
 def _entries(
-    connection: Connection,
-    ids: list[str],
-    allowed: list[str],
-    links: list[LinkView],
-    page: Any,
-    channel: str | None,
+    connection: Connection, allowed: list[str], links: list[LinkView], page: TimelinePage, *, with_consent: bool
 ) -> list[Entry]:
     reasons = {view.row["profile_id"]: _why(view) for view in links if view.row["profile_id"] in allowed}
-    said = timeline.interactions_of_cases(connection, [row["id"] for row in page.rows])
-    entries = [_case_entry(row, said.get(row["id"], []), reasons) for row in page.rows]
-    before = int(page.rows[0]["opened_at"]) if cursor() and page.rows else None
-    after = int(page.rows[-1]["opened_at"]) if page.next else None
-    alone = timeline.loose(connection, ids, allowed, channel=channel, after=after, before=before)
-    entries += [Entry("alone", row["occurred_at"], row, why=reasons.get(row["profile_id"])) for row in alone]
-    if channel is None:
-        entries += [each for each in _consent_lines(links) if _within(each.at, after, before)]
+    said = timeline.interactions_of_cases(connection, [row["id"] for kind, row in page.entries if kind == "case"])
+    entries = [
+        _case_entry(row, said.get(row["id"], []), reasons)
+        if kind == "case"
+        else Entry("alone", row["occurred_at"], row, why=reasons.get(row["profile_id"]))
+        for kind, row in page.entries
+    ]
+    if with_consent:
+        start = position(cursor(), 2)
+        before = int(start[0]) if start else None
+        entries += [each for each in _consent_lines(links) if _within(each.at, page.after, before)]
     entries.sort(key=lambda entry: -entry.at)
     return entries
 

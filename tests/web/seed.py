@@ -194,22 +194,120 @@ class Seed:
 
 def small_world(seed: Seed) -> dict[str, str]:
     """One of everything: a linked person over five channels, an unknown account, an open question, hard names."""
-    seed.contact(MARA, "Mara", "Lindqvist", email="mara.lindqvist@fjordpost.no", phone="+47 22 12 34 56", city="Oslo", country="NO", account_name="Fjord & Sønn")  # fmt: skip
+    seed.contact(
+        MARA,
+        "Mara",
+        "Lindqvist",
+        email="mara.lindqvist@fjordpost.no",
+        phone="+47 22 12 34 56",
+        city="Oslo",
+        country="NO",
+        account_name="Fjord & Sønn",
+    )
     seed.contact(TOMAS, "Tomás", "Quispe", email="tquispe@andenet.pe", city="Arequipa", country="PE")
-    seed.contact(LONG, "Wolfeschlegelsteinhausen Maximiliane Alexandrina", "von Bergerdorff-Schwarzenstein-Hohenlohe y Montenegro", city="Llanfairpwllgwyngyllgogerychwyrndrobwllllantysiliogogogoch")  # fmt: skip
+    seed.contact(
+        LONG,
+        "Wolfeschlegelsteinhausen Maximiliane Alexandrina",
+        "von Bergerdorff-Schwarzenstein-Hohenlohe y Montenegro",
+        city="Llanfairpwllgwyngyllgogerychwyrndrobwllllantysiliogogogoch",
+    )
     linked = seed.profile("MaraLindqvist", display_name="Mara L.", followers=2140, location="Oslo")
-    unknown = seed.profile("tomas_quispe", display_name="Tomás 🦙", location="Arequipa", bio="coffee • trains • llamas", followers=87)  # fmt: skip
+    unknown = seed.profile(
+        "tomas_quispe", display_name="Tomás 🦙", location="Arequipa", bio="coffee • trains • llamas", followers=87
+    )
     arabic = seed.profile("نورالدين_خدمة", network="instagram", display_name="نور الدين", bio="مرحبا بكم")
     seed.yes(linked, MARA)
-    case = seed.case(linked, opened={"hours": 3}, answered={"hours": 2}, last_inbound_at=seed.ago(minutes=20), inbound_touches=2)  # fmt: skip
-    seed.say(case, "My parcel says delivered, but there is nothing here. <b>Help!</b>", ago={"hours": 3}, author_name="@MaraLindqvist", profile_id=linked, permalink="https://x.com/MaraLindqvist/status/1")  # fmt: skip
-    seed.say(case, "Sorry Mara, we are looking for it.", ago={"hours": 2}, direction="outbound", author_name="Fjordpost", profile_id=linked)  # fmt: skip
-    seed.say(case, "Thanks! 🙏 Any news?", ago={"minutes": 20}, author_name="@MaraLindqvist", visibility="private", channel="messaging", profile_id=linked)  # fmt: skip
+    case = seed.case(
+        linked, opened={"hours": 3}, answered={"hours": 2}, last_inbound_at=seed.ago(minutes=20), inbound_touches=2
+    )
+    seed.say(
+        case,
+        "My parcel says delivered, but there is nothing here. <b>Help!</b>",
+        ago={"hours": 3},
+        author_name="@MaraLindqvist",
+        profile_id=linked,
+        permalink="https://x.com/MaraLindqvist/status/1",
+    )
+    seed.say(
+        case,
+        "Sorry Mara, we are looking for it.",
+        ago={"hours": 2},
+        direction="outbound",
+        author_name="Fjordpost",
+        profile_id=linked,
+    )
+    seed.say(
+        case,
+        "Thanks! 🙏 Any news?",
+        ago={"minutes": 20},
+        author_name="@MaraLindqvist",
+        visibility="private",
+        channel="messaging",
+        profile_id=linked,
+    )
     asked = seed.case(unknown, opened={"hours": 30})
-    seed.say(asked, "@fjordpost the app shows an error\nsince yesterday 😡", ago={"hours": 30}, author_name="@tomas_quispe", profile_id=unknown)  # fmt: skip
+    seed.say(
+        asked,
+        "@fjordpost the app shows an error\nsince yesterday 😡",
+        ago={"hours": 30},
+        author_name="@tomas_quispe",
+        profile_id=unknown,
+    )
     rtl = seed.case(arabic, opened={"minutes": 5}, network="instagram", channel="messaging", visibility="private")
-    seed.say(rtl, "أين طردي؟ رقم الطلب 4711", ago={"minutes": 5}, author_name="نور الدين", network="instagram", channel="messaging", visibility="private", profile_id=arabic)  # fmt: skip
-    phone = seed.case(opened={"days": 9}, answered={"days": 9}, origin="crm", channel="phone", network="phone", crm_id="500aa0000000001AAA", crm_number="00001042", crm_contact_id=MARA, subject="Address changed", status="Closed", closed_at=seed.ago(days=8))  # fmt: skip
-    seed.say(phone, None, ago={"days": 9}, origin="crm", channel="phone", network="phone", kind="call", duration_seconds=312, crm_contact_id=MARA, author_name="Mara Lindqvist", visibility="private")  # fmt: skip
-    seed.say(None, "Please send the invoice again.", ago={"days": 20}, origin="crm", channel="email", network="email", kind="email", crm_contact_id=MARA, author_name="Mara Lindqvist", visibility="private")  # fmt: skip
-    return {"linked": linked, "unknown": unknown, "arabic": arabic, "case": case, "asked": asked, "rtl": rtl, "phone": phone}  # fmt: skip
+    seed.say(
+        rtl,
+        "أين طردي؟ رقم الطلب 4711",
+        ago={"minutes": 5},
+        author_name="نور الدين",
+        network="instagram",
+        channel="messaging",
+        visibility="private",
+        profile_id=arabic,
+    )
+    phone = seed.case(
+        opened={"days": 9},
+        answered={"days": 9},
+        origin="crm",
+        channel="phone",
+        network="phone",
+        crm_id="500aa0000000001AAA",
+        crm_number="00001042",
+        crm_contact_id=MARA,
+        subject="Address changed",
+        status="Closed",
+        closed_at=seed.ago(days=8),
+    )
+    seed.say(
+        phone,
+        None,
+        ago={"days": 9},
+        origin="crm",
+        channel="phone",
+        network="phone",
+        kind="call",
+        duration_seconds=312,
+        crm_contact_id=MARA,
+        author_name="Mara Lindqvist",
+        visibility="private",
+    )
+    seed.say(
+        None,
+        "Please send the invoice again.",
+        ago={"days": 20},
+        origin="crm",
+        channel="email",
+        network="email",
+        kind="email",
+        crm_contact_id=MARA,
+        author_name="Mara Lindqvist",
+        visibility="private",
+    )
+    return {
+        "linked": linked,
+        "unknown": unknown,
+        "arabic": arabic,
+        "case": case,
+        "asked": asked,
+        "rtl": rtl,
+        "phone": phone,
+    }

@@ -68,7 +68,7 @@ def test_nobody_gets_into_the_api_without_a_key(site: Site) -> None:
         ):
             assert answer.status_code == 401, path
             assert answer.content_type == "application/problem+json"
-            assert answer.json["code"] == "unauthenticated"
+            assert (answer.json or {})["code"] == "unauthenticated"
 
 
 def test_pages_lead_to_the_sign_in_form(site: Site) -> None:

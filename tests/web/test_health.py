@@ -1,0 +1,120 @@
+"""Alive, ready and metrics: they tell the truth, to everybody, without telling about anybody."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, cast
+
+import pytest
+from flask import Flask
+
+from connector.crm.port import CRM
+from connector.store.crm_state import write_state
+from connector.web.site import register
+from tests.conftest import FakeClock
+from tests.web.conftest import Site
+from tests.web.seed import Seed, small_world
+
+
+def ready(site: Site) -> tuple[int, dict[str, Any]]:
+    """What /readyz answers."""
+    answer = site.app.test_client().get("/readyz")
+    return answer.status_code, answer.json or {}
+
+
+def with_crm(site: Site) -> Site:
+    """The same site with some CRM set up."""
+    ctx = replace(site.ctx, crm=cast(CRM, object()))
+    app = Flask("connector.web")
+    register(app, ctx)
+    return Site(app, ctx)
+
+
+def writing(site: Site, why: str) -> None:
+    """What the store remembers of the last call to the CRM."""
+    with site.ctx.store.begin() as uow:
+        breaker = {"failures": 1 if why else 0, "open_until": 0, "why": why, "message": "x", "since": 0}
+        write_state(uow, "writeback", {"breaker": breaker, "used": 10, "total": 100})
+
+
+def test_a_fresh_installation_is_alive_and_ready(site: Site) -> None:
+    """Nothing has come in yet, and that is fine."""
+    assert site.app.test_client().get("/healthz").json == {"status": "ok"}
+    status, told = ready(site)
+    assert (status, told["status"], told["problems"], told["crm"]) == (200, "ready", [], "none")
+    assert told["last_event"] == {"api": None, "social": None}
+
+
+def test_deliveries_that_nobody_works_on_make_it_not_ready(site: Site, seed: Seed, clock: FakeClock) -> None:
+    """With the age of the oldest, and the cure."""
+    seed.delivery()
+    assert ready(site)[0] == 200
+    clock.move(minutes=10)
+    status, told = ready(site)
+    assert status == 503
+    assert told["oldest_unprocessed_delivery_seconds"] == 660
+    assert "a worker runs" in told["problems"][0]["cure"]
+    assert "Deliveries are not worked on" in site.as_user("admin").get("/admin").text
+
+
+@pytest.mark.parametrize(
+    ("why", "status", "told"),
+    [
+        ("", 200, "ok"),
+        ("login", 503, "login"),
+        ("halted", 503, "halted"),
+        ("limited", 200, "limited"),
+        ("away", 200, "away"),
+    ],
+)
+def test_the_crm_login_is_part_of_the_truth(site: Site, why: str, status: int, told: str) -> None:
+    """A refused login needs a person; a busy org does not, until writes have waited long."""
+    writing(site, why)
+    found = ready(with_crm(site))
+    assert (found[0], found[1]["crm"]) == (status, told)
+
+
+def test_writes_that_wait_long_make_it_not_ready(site: Site, seed: Seed, clock: FakeClock) -> None:
+    """Whatever keeps them."""
+    seed.insert("outbox", object="Case", external_key="k", rank=20, queued_at=seed.ago(minutes=1))
+    site = with_crm(site)
+    assert ready(site)[0] == 200
+    clock.move(minutes=15)
+    assert ready(site)[0] == 503
+
+
+def test_a_store_that_is_away_is_told_and_not_hidden(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """503 with a sentence; alive all the same."""
+    from connector.errors import StoreBusy
+
+    def away(*_: Any) -> None:
+        raise StoreBusy
+
+    monkeypatch.setattr("connector.web.health.vitals", away)
+    status, told = ready(site)
+    assert (status, told["status"]) == (503, "not ready")
+    assert site.app.test_client().get("/healthz").status_code == 200
+
+
+def test_metrics_tell_figures_and_nobody_s_name(site: Site, seed: Seed) -> None:
+    """Read from the store, so that every process tells the same."""
+    small_world(seed)
+    seed.shelved(seed.delivery(state="done"))
+    seed.delivery(state="dead")
+    seed.stuck("Case", "key-1")
+    answer = site.app.test_client().get("/metrics")
+    assert "connector_shelf_open 1.0" in answer.text
+    assert "connector_inbox_dead 1.0" in answer.text
+    assert "connector_outbox_dead 1.0" in answer.text
+    assert 'connector_source_last_event_seconds{source="social"}' in answer.text
+    for secret in ("Mara", "tomas", "fjordpost", "parcel"):
+        assert secret not in answer.text
+
+
+def test_the_health_page_says_it_in_one_sentence(site: Site, seed: Seed) -> None:
+    """And what a person has to look at."""
+    assert "All well: no delivery has come in yet, nothing waiting." in site.as_user("admin").get("/admin").text
+    seed.stuck("Case", "key-1")
+    page = site.as_user("admin").get("/admin").text
+    assert "some things need a person" in page
+    assert "1 record the CRM will not take" in page
