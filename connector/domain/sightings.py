@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from connector.domain.events import Author
 from connector.domain.profiles import handle_key
 
+DAY_MS = 86_400_000
 ATTRIBUTES = ("handle", "display_name", "location", "bio", "followers", "verified", "profile_url")
 
 
@@ -35,6 +36,11 @@ class Profile:
     first_seen_at: int
     last_seen_at: int
 
+    @property
+    def shown(self) -> tuple[object, ...]:
+        """What the CRM shows of it; of the last activity the day alone, else every message would write a profile."""
+        return (*(getattr(self, name) for name in ATTRIBUTES), self.last_seen_at // DAY_MS)
+
 
 def first_sight(profile_id: str, network: str, scope: str, external_id: str | None, at: int) -> Profile:
     """A profile of which nothing is known but its id."""
@@ -52,27 +58,23 @@ def seen(profile: Profile, at: int) -> None:
     profile.last_seen_at = max(profile.last_seen_at, at)
 
 
-def describe(profile: Profile, author: Author, at: int) -> bool:
-    """Whether the profile reads differently after taking in what the author's account looked like at this time.
+def describe(profile: Profile, author: Author, at: int) -> None:
+    """Takes in what the author's account looked like at this time.
 
     Each attribute has its own time, since events tell different ones: an old word never replaces a newer one, and a
     missing one replaces nothing. Of two words of the same time the greater stands, so that any order ends alike.
     """
     told = {name: value for name in ATTRIBUTES if (value := getattr(author, name)) is not None}
     if not told:
-        return False
+        return
     times: dict[str, int] = json.loads(profile.attribute_times)
-    changed = False
     for name, value in told.items():
         before, known = times.get(name, -1), getattr(profile, name)
         if at < before or (at == before and str(value) <= str(known)):
             continue
         times[name] = at
-        if value != known:
-            setattr(profile, name, value)
-            changed = True
+        setattr(profile, name, value)
     profile.attribute_times = json.dumps(times, sort_keys=True, separators=(",", ":"))
     profile.described_at = max(profile.described_at, at)
     if profile.handle is not None:
         profile.handle_key = handle_key(profile.network, profile.handle)
-    return changed

@@ -91,13 +91,15 @@ def _take_in(board: Board, arrival: Arrival, twins: dict[str, Item]) -> None:
         natural = (event.network, event.scope, arrival.target or "")
         item = board.items[item_id] = placeholder(item_id, natural, channel, arrival.received_at)
         board.new_items.add(item_id)
-    appears = item.kind is None
+    appears, before = item.kind is None, item.occurred_at
     absorb(item, event, arrival.at, arrival.received_at, arrival.source)
     if event.kind in UNSHOWN:
         board.touched_items.add(item_id)
         return
     if event.kind in CONTENT:
         _settle_facts(board, item, arrival, appears=appears)
+        if not appears and item.occurred_at != before:
+            board.retimed.append(item)
     board.change(item)
 
 
@@ -194,7 +196,7 @@ def _queue(board: Board, changed: set[str]) -> None:
     """Notes for the CRM what changed: the profiles it knows or must know, the cases, and what was said in them."""
     opened = [board.cases[each] for each in board.new_cases]
     profiles = {case.profile_id for case in opened if case.profile_id}
-    profiles |= known_to_crm(board.uow, board.described - profiles)
+    profiles |= known_to_crm(board.uow, board.changed_profiles - profiles)
     queue_many(board.uow, "Social_Profile__c", [(each, None) for each in sorted(profiles)])
     cases = [board.cases[each] for each in sorted(changed)]
     queue_many(board.uow, "Case", [(case.id, case.profile_id) for case in cases])

@@ -84,16 +84,16 @@ def _profile(board: Board, arrival: Arrival, key: ProfileKey) -> Profile:
 
 
 def _take_in(board: Board, profile: Profile, arrival: Arrival) -> None:
+    before = profile.shown
     seen(profile, arrival.moment)
     board.touched_profiles[profile.id] = profile
     event = arrival.event
-    own = event.direction is Direction.INBOUND and event.author.external_id in (None, event.customer_id)
-    if not own:
-        return
-    if describe(profile, event.author, arrival.moment):
-        board.described.add(profile.id)
-    if event.author.handle:
-        _remember_handle(board, profile, event.author.handle, arrival.moment)
+    if event.direction is Direction.INBOUND and event.author.external_id in (None, event.customer_id):
+        describe(profile, event.author, arrival.moment)
+        if event.author.handle:
+            _remember_handle(board, profile, event.author.handle, arrival.moment)
+    if profile.shown != before:
+        board.changed_profiles.add(profile.id)
 
 
 def _remember_handle(board: Board, profile: Profile, handle: str, at: int) -> None:

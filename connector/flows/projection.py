@@ -28,6 +28,9 @@ from connector.mapping.purposes import ConsentRegistry
 from connector.store.consent import active_links, latest_links
 from connector.store.crm_records import CaseRow, case_rows, interaction_rows, profile_rows, surviving_contacts
 
+DAY_MS = 86_400_000
+"""An account's last activity is shown by its day: every message would write the account anew otherwise."""
+
 ATTACH = {
     "profile": "crm.profile.attach",
     "case": "crm.case.attach",
@@ -171,7 +174,7 @@ def profile_values(row: Row[Any], mapping: CrmMapping) -> dict[str, Any]:
         "followers": row.followers,
         "verified": row.verified,
         "profile_url": row.profile_url,
-        "last_seen_at": _time(row.last_seen_at),
+        "last_seen_at": _time(row.last_seen_at - row.last_seen_at % DAY_MS),
     }
 
 

@@ -33,7 +33,8 @@ def find_cases(board: Board) -> None:
     board.load_conversations(_conversation(item) for item in inbound)
     for item in inbound:
         _place_customer(board, item)
-    loose = _loose(board, board.appeared)
+    _retime_cases(board)
+    loose = _loose(board, [*board.appeared, *board.retimed])
     _find_whom_they_answer(board, loose)
     board.load_conversations(_conversation(item) for item in loose if item.profile_id is not None)
     for item in loose:
@@ -141,6 +142,14 @@ def _reopened_earlier(board: Board, case: CaseRow, at: int) -> None:
         board.case_events.append(CaseEvent(case.id, "reopened", at, board.desk.now, detail=detail))
     else:
         move_case_event(board.uow, case.id, "reopened", after, at)
+
+
+def _retime_cases(board: Board) -> None:
+    """An item told a second time may turn out older than its case seemed to be."""
+    board.load_cases(item.case_id for item in board.retimed if item.case_id is not None)
+    for item in board.retimed:
+        if item.case_id is not None:
+            _assign(board, item, item.case_id)
 
 
 def _loose(board: Board, appeared: Sequence[Item]) -> list[Item]:
