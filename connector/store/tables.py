@@ -159,7 +159,7 @@ social_profiles = Table(
     Column("status", Key, nullable=False, server_default="active"),
     Column("account_created_at", Millis),
     Column("described_at", Millis, nullable=False, server_default="0"),  # event time of the attributes above
-    Column("attribute_times", Text, nullable=False, server_default="{}"),  # JSON: when each was last told; newest stands
+    Column("attribute_times", Text, nullable=False, server_default="{}"),  # JSON: when each was told; newest stands
     Column("first_seen_at", Millis, nullable=False),
     Column("last_seen_at", Millis, nullable=False),
     UniqueConstraint("network", "scope", "external_id"),
@@ -300,7 +300,7 @@ interactions = Table(
     Column("author_name", Text),
     Column("visibility", Key),
     Column("occurred_at", Millis),
-    Column("time_known", Boolean, nullable=False, server_default=text("true")),  # false: the sender gave none; this is arrival
+    Column("time_known", Boolean, nullable=False, server_default=text("true")),  # false: this is the arrival
     Column("received_at", Millis, nullable=False),
     Column("text", Text),
     Column("text_version", Key, nullable=False, server_default=""),  # orders edits; the greatest stands
