@@ -186,6 +186,4 @@ def _sqlite_engine(url: str, path: str | None) -> Engine:
 
 
 def _postgres_engine(url: str) -> Engine:
-    return create_engine(
-        url, pool_size=10, max_overflow=10, pool_pre_ping=True, pool_timeout=10, hide_parameters=True
-    )
+    return create_engine(url, pool_size=10, max_overflow=10, pool_pre_ping=True, pool_timeout=10, hide_parameters=True)
