@@ -26,7 +26,7 @@ from connector.errors import ConnectorError, Misconfigured, Retryable, StoreBusy
 from connector.flows import hints, ingest
 from connector.flows.consent import expire_due
 from connector.flows.context import Context
-from connector.flows.sync import sync_once
+from connector.flows.sync import sync_when_due
 from connector.flows.upkeep import forget_old, give_back_expired, lock_file
 from connector.flows.writeback import drain_once
 
@@ -227,9 +227,9 @@ class Worker:
         return self._poll if drain_once(self._ctx).is_idle else 0
 
     def _sync(self) -> float:
-        sync_once(self._ctx)
+        pause = sync_when_due(self._ctx, self._sync_seconds)
         self.kick(hints.WRITEBACK)
-        return self._sync_seconds
+        return pause
 
     def _expire_consent(self) -> None:
         while expire_due(self._ctx).more and not self._stopping.is_set():

@@ -26,7 +26,7 @@ from connector.crm.tokens import Token, TokenProvider
 from connector.crm.wire import CrmSession
 from connector.domain.clock import Clock, system_clock
 from connector.domain.events import format_time
-from connector.errors import CrmUnavailable
+from connector.errors import CrmUnavailable, Misconfigured
 from connector.settings import CrmSettings
 
 T = TypeVar("T")
@@ -168,7 +168,16 @@ class SalesforceGateway:
 
     def version(self) -> None:
         """Asks for the configured API version; raises Misconfigured where the org does not serve it."""
-        self._read(f"API version {self._settings.api_version}", lambda sf: sf.restful(""))
+        version = self._settings.api_version
+        try:
+            self._ask(lambda sf: sf.restful(""))
+        except WireFault as fault:
+            if fault.status in (404, 410):
+                raise Misconfigured(
+                    f"The org does not serve API version {version}; set CONNECTOR_CRM_API_VERSION to one that "
+                    f"{self._settings.url}/services/data lists."
+                ) from fault
+            raise as_error(fault, "asking for its API version") from fault
 
     def install(self, package: bytes, *, check_only: bool = False) -> list[str]:
         """Deploys the package by the metadata REST endpoint and waits for its end; the component messages.

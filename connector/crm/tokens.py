@@ -112,6 +112,7 @@ class TokenProvider:
         instance = str(body.get("instance_url") or self._settings.url)
         if not allowed_crm_host(instance):
             raise Misconfigured("The token endpoint names an instance outside salesforce.com; check the token URL.")
+        self._session.reach(instance)
         self._generation += 1
         return Token(body["access_token"], instance, self._generation)
 

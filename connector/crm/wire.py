@@ -46,9 +46,14 @@ class CrmSession(requests.Session):
         self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         self.mount("https://", HTTPAdapter(pool_maxsize=POOL))
         self.mount("http://", HTTPAdapter(pool_maxsize=POOL))
+        self.reach(url)
+
+    def reach(self, url: str) -> None:
+        """Makes an address reachable that is plain http: a sandbox on this machine, named in https by its client."""
         parts = urlsplit(url)
-        if parts.scheme == "http":
-            self.mount(f"https://{parts.netloc}/", LoopbackAdapter(pool_maxsize=POOL))
+        prefix = f"https://{parts.netloc}/"
+        if parts.scheme == "http" and prefix not in self.adapters:
+            self.mount(prefix, LoopbackAdapter(pool_maxsize=POOL))
 
     def request(  # type: ignore[override]  # one of thirty arguments of requests is ours to decide
         self, method: str, url: str, *, headers: Mapping[str, str] | None = None, **options: Any

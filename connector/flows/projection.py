@@ -113,13 +113,14 @@ class _Rows:
         for key, case in rows.items():
             answer = answers.get(case.row.profile_id)
             parents = {"profile": case.row.profile_id, "parent_case": case.row.parent_id}
-            values = case_values(case, self.mapping, answer)
+            ownership = _ownership(case, shown, _contact(answer))
+            values = case_values(case, self.mapping, answer if ownership is Ownership.OURS else None)
             each = self.wanted(key, values, parents, _contact(answer))
             wanted[key] = replace(
                 each,
                 reopen=_filled(self.obj.reopen, values) if _is_reopened(case) else {},
                 reopens=case.row.reopen_count,
-                ownership=_ownership(case, shown, _contact(answer)),
+                ownership=ownership,
                 tried=case.told_reopens is not None,
                 left_alone=bool(case.row.is_deleted),
             )

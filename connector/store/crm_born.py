@@ -104,6 +104,13 @@ def load_our_cases(uow: UnitOfWork, ids: Collection[str]) -> dict[str, OurCase]:
     }
 
 
+def mark_deleted(uow: UnitOfWork, crm_ids: Collection[str]) -> None:
+    """Notes that the CRM has deleted these cases for good."""
+    for page in paged(sorted(crm_ids)):
+        statement = update(cases).where(cases.c.crm_id.in_(page), cases.c.is_deleted.is_(False))
+        uow.connection.execute(statement.values(is_deleted=True))
+
+
 def untold_reopens(uow: UnitOfWork, ids: Collection[str]) -> set[str]:
     """Those of our cases whose last reopening the CRM does not know yet: what it says of their status is old."""
     joined = cases.outerjoin(outbox, (outbox.c.external_key == cases.c.id) & (outbox.c.object == "Case"))

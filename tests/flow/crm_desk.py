@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any, cast
 
 from sqlalchemy import select, text, update
@@ -190,6 +191,7 @@ class Bent:
         self.before: Callable[[str, Sequence[Record]], list[RowResult] | None] = lambda _obj, _records: None
         self.written: list[tuple[str, Record]] = []
         self.missing = ""
+        self.now: Callable[[], datetime] = crm.now
 
     def upsert(self, obj: str, key_field: str, records: Sequence[Record], *, assign: bool = False) -> list[RowResult]:
         instead = self.before(obj, records)

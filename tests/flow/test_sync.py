@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from sqlalchemy import select
 
+from connector.domain.events import format_time
 from connector.domain.keys import derive_id
-from connector.flows.sync import sync_once
+from connector.flows.sync import sync_once, sync_when_due
 from connector.store.crm_state import write_state
 from connector.store.suggestion_index import SqlSuggestionIndex
 from connector.store.tables import case_events, cases, crm_contacts, crm_users, interactions
@@ -420,6 +422,33 @@ def test_one_process_reads_at_a_time(crm: CrmDesk) -> None:
     with crm.store.begin() as uow:
         write_state(uow, "sync", {"until": uow.database_now() + 60_000})
     assert sync_once(crm.ctx).is_busy
+
+
+def test_many_processes_share_one_schedule_that_the_budget_allows(crm: CrmDesk) -> None:
+    assert crm.org is not None
+    first = sync_when_due(crm.ctx, 60)
+    calls = crm.org.stats()["calls"]
+    assert first == pytest.approx(14 * 86_400 / (0.1 * 100_000), rel=0.2)
+    assert 0 < sync_when_due(crm.ctx, 60) <= first
+    assert crm.org.stats()["calls"] == calls
+
+
+def test_records_that_only_the_list_of_deletions_knows_are_let_go(crm: CrmDesk, person: str) -> None:
+    assert crm.org is not None
+    case = crm.org.create("Case", Origin="Email", ContactId=person)
+    crm.sync()
+    crm.org.delete("Case", case)
+    crm.org.delete("Contact", person)
+    with crm.store.begin() as uow:
+        early = format_time(crm.org.gateway.now() - timedelta(hours=1))
+        for obj in ("Contact", "Case"):
+            write_state(uow, f"watermark:{obj}", {"since": "2099-01-01T00:00:00.000Z"})
+            write_state(uow, f"deletions:{obj}", {"until": early})
+    real, bent = crm.org.gateway.now, crm.bend()
+    bent.now = lambda: real() + timedelta(minutes=2)  # the list goes by whole minutes
+    crm.sync()
+    assert contact_row(crm, person).is_deleted
+    assert mirrored(crm, case).is_deleted
 
 
 def test_progress_is_told_by_object(crm: CrmDesk, person: str) -> None:

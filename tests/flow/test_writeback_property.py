@@ -112,7 +112,7 @@ class World:
 
 
 @given(steps=STEPS)
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_the_org_ends_as_the_store_projects(shared_org: TestOrg, migrated_file: Path, steps: list[Step]) -> None:
     with TemporaryDirectory() as folder, ExitStack() as closing:
         shutil.copy(migrated_file, f"{folder}/connector.db")

@@ -322,3 +322,17 @@ def test_check_stops_at_a_login_that_fails(stub: WireStub, crm: SalesforceGatewa
     (only,) = crm.check()
     assert (only.name, only.ok) == ("CRM login", False)
     assert "CONNECTOR_CRM_CLIENT_SECRET" in only.detail
+
+
+def test_a_version_that_the_org_does_not_serve_is_told_as_a_setting(stub: WireStub, crm: SalesforceGateway) -> None:
+    stub.next(refusal(404, "NOT_FOUND"))
+    (only,) = crm.check()
+    assert "CONNECTOR_CRM_API_VERSION" in only.detail
+
+
+def test_an_org_that_calls_itself_by_another_name_of_this_machine_is_reached(stub: WireStub) -> None:
+    url = stub.url
+    stub.url = url.replace("127.0.0.1", "localhost")
+    gateway = SalesforceGateway(settings_for(url), timeout=TIMEOUT)
+    assert gateway.fields(OBJ) is not None
+    gateway.close()

@@ -8,20 +8,19 @@ from functools import partial
 import structlog
 
 from connector.crm.port import CRM
+from connector.domain.pacing import DAY_MS, UNKNOWN_TOTAL
 from connector.errors import Misconfigured
 from connector.flows.context import Context
 from connector.flows.sync.born import BornReader
 from connector.flows.sync.cases import CaseReader
 from connector.flows.sync.contacts import sync_contacts, sync_users
-from connector.flows.sync.pull import Progress
+from connector.flows.sync.pull import TURN, Progress, end_turn, take_turn
 from connector.mapping.crm import CrmMapping
 from connector.mapping.crm_born import OBJECTS
-from connector.store.crm_state import hold_state, write_state
+from connector.store.crm_state import hold_state, read_state, write_state
+from connector.store.queues import database_now
 
 log = structlog.get_logger(__name__)
-
-TURN = "sync"
-TURN_MS = 600_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +45,12 @@ def sync_once(ctx: Context, full: bool = False, on_progress: Progress | None = N
     crm, mapping = ctx.crm, ctx.crm_mapping
     if crm is None or mapping is None:
         raise Misconfigured("No CRM is configured; set CONNECTOR_CRM_URL and its client id and secret.")
-    if not _take_turn(ctx):
+    if not take_turn(ctx):
         return SyncReport(is_busy=True)
     try:
         report = _sync(ctx, crm, mapping, full=full, on_progress=on_progress)
     finally:
-        _end_turn(ctx)
+        end_turn(ctx)
     log.info(
         "synced", contacts=report.contacts, users=report.users, our_cases=report.our_cases,
         crm_cases=report.crm_cases, interactions=sum(report.interactions.values()), calls=report.calls,
@@ -74,15 +73,19 @@ def _sync(ctx: Context, crm: CRM, mapping: CrmMapping, *, full: bool, on_progres
     return SyncReport(contacts, users, tally.ours, tally.born, tally.skipped, born, calls)
 
 
-def _take_turn(ctx: Context) -> bool:
-    with ctx.store.begin() as uow:
-        now = uow.database_now()
-        if int(hold_state(uow, TURN).get("until", 0)) > now:
-            return False
-        write_state(uow, TURN, {"until": now + TURN_MS})
-    return True
+def sync_when_due(ctx: Context, every_seconds: float = 60.0) -> float:
+    """Seconds until the next reading makes sense, after one that was due: for the schedules of many processes.
 
-
-def _end_turn(ctx: Context) -> None:
+    Readings come as often as asked, but no more often than half of the connector's share of API calls allows.
+    """
+    with ctx.store.read() as connection:
+        wait = int(read_state(connection, TURN).get("next_at", 0)) - database_now(connection)
+    if wait > 0:
+        return wait / 1000
+    report = sync_once(ctx)
+    budget = ctx.crm.budget() if ctx.crm else None
+    total = budget.total if budget else UNKNOWN_TOTAL
+    pause = max(every_seconds, report.calls * DAY_MS / 1000 / (ctx.crm_share / 2 * total))
     with ctx.store.begin() as uow:
-        write_state(uow, TURN, {"until": 0})
+        write_state(uow, TURN, {**hold_state(uow, TURN), "next_at": uow.database_now() + round(pause * 1000)})
+    return pause

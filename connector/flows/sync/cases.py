@@ -12,7 +12,7 @@ from connector.domain.keys import derive_id
 from connector.errors import Misconfigured
 from connector.flows.context import Context
 from connector.flows.sync.born import Conversations, opening_of
-from connector.flows.sync.pull import Progress, batches, parse_millis, pull
+from connector.flows.sync.pull import Progress, batches, deletions, parse_millis, pull
 from connector.mapping.crm import CrmMapping
 from connector.store.cases import CaseEvent, record_case_events
 from connector.store.crm_born import (
@@ -24,6 +24,7 @@ from connector.store.crm_born import (
     follow_case_contacts,
     load_born_cases,
     load_our_cases,
+    mark_deleted,
     untold_reopens,
 )
 from connector.store.outbox import queue
@@ -72,6 +73,9 @@ class CaseReader:
                 "install` and assign the permission set Cross_Channel_Integration."
             )
         pull(self.ctx, crm, "Case", self.fields, self.take, full=full, on_progress=on_progress)
+        for ids in deletions(self.ctx, crm, "Case"):
+            with self.ctx.store.begin() as uow:
+                mark_deleted(uow, ids)
 
     def look_up(self, crm: CRM, crm_ids: Sequence[str]) -> None:
         """Reads these cases by record id, for a record that names a case which no reading has brought yet."""

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import timedelta
 from typing import Any
 
 from connector.crm.port import CRM, Record
-from connector.domain.events import format_time, to_millis
+from connector.domain.events import to_millis
 from connector.flows.consent.holding import contact_back_in, contact_gone_in
 from connector.flows.consent.merging import follow_merge_in
 from connector.flows.context import Context
-from connector.flows.sync.pull import BATCH, Progress, batches, parse_millis, parse_time, pull
+from connector.flows.sync.pull import BATCH, Progress, batches, deletions, parse_millis, pull
 from connector.store.contacts import ContactRow, UserRow, living_contact_ids, load_contacts, put_contacts, put_users
 from connector.store.crm_born import move_contact
 from connector.store.crm_records import surviving_contacts
-from connector.store.crm_state import read_state, write_state
 from connector.store.unit_of_work import UnitOfWork
 
 FIELDS = (
@@ -28,11 +26,6 @@ PORTAL = frozenset(
     {"CSPLitePortal", "CspLitePortal", "CustomerSuccess", "PowerCustomerSuccess", "PowerPartner", "Guest"}
 )
 """User types that are customers or partners, not people of the brand."""
-
-DELETED = "deletions:Contact"
-DELETED_EVERY = timedelta(minutes=15)
-DELETED_REACH = timedelta(days=14)
-"""The org keeps its list of deleted records for 15 days; after a longer pause only a full reading knows."""
 
 
 def sync_contacts(ctx: Context, crm: CRM, *, full: bool = False, on_progress: Progress | None = None) -> int:
@@ -50,7 +43,7 @@ def sync_contacts(ctx: Context, crm: CRM, *, full: bool = False, on_progress: Pr
     changed = pull(ctx, crm, "Contact", FIELDS, handle, full=full, on_progress=on_progress)
     if full:
         return changed + _gone(ctx, sorted(before - seen))
-    return changed + _follow_deletions(ctx, crm)
+    return changed + sum(_gone(ctx, ids) for ids in deletions(ctx, crm, "Contact"))
 
 
 def take_contacts(ctx: Context, uow: UnitOfWork, records: Sequence[Record]) -> int:
@@ -91,23 +84,6 @@ def look_up_contacts(ctx: Context, crm: CRM, ids: Sequence[str]) -> int:
         with ctx.store.begin() as uow:
             changed += take_contacts(ctx, uow, records)
         changed += _gone(ctx, missing)
-    return changed
-
-
-def _follow_deletions(ctx: Context, crm: CRM) -> int:
-    """Follows deletions that no query shows any more, since the recycle bin was emptied."""
-    with ctx.store.read() as connection:
-        since = parse_time(read_state(connection, DELETED).get("until"))
-    until = crm.now()
-    if since is not None and until - since < DELETED_EVERY:
-        return 0
-    changed = 0
-    covered = until
-    if since is not None:
-        deleted = crm.deleted("Contact", max(since, until - DELETED_REACH), until)
-        changed, covered = _gone(ctx, deleted.ids), deleted.covered_until
-    with ctx.store.begin() as uow:
-        write_state(uow, DELETED, {"until": format_time(covered)})
     return changed
 
 

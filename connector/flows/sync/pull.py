@@ -10,7 +10,7 @@ from typing import TypeVar
 from connector.crm.port import CRM, Record
 from connector.domain.events import format_time
 from connector.flows.context import Context
-from connector.store.crm_state import read_state, write_state
+from connector.store.crm_state import hold_state, read_state, write_state
 from connector.store.unit_of_work import UnitOfWork
 
 T = TypeVar("T")
@@ -18,6 +18,12 @@ T = TypeVar("T")
 BATCH = 500
 LOOKBACK = timedelta(minutes=5)
 """A record may be committed later than its stamp says; whatever is younger than this is read again the next time."""
+
+DELETED_EVERY = timedelta(minutes=15)
+DELETED_REACH = timedelta(days=14)
+"""The org keeps its list of deleted records for 15 days; after a longer pause only a full reading knows."""
+
+TURN, TURN_MS = "sync", 600_000
 
 Progress = Callable[[str, int], None]
 Handle = Callable[[UnitOfWork, Sequence[Record]], int]
@@ -53,12 +59,52 @@ def pull(
             prepare(batch)
         with ctx.store.begin() as uow:
             changes += handle(uow, batch)
+            extend_turn(uow)
             if newest is not None:
                 write_state(uow, name, {"since": format_time(min(newest, started - LOOKBACK))})
         read += len(batch)
         if on_progress:
             on_progress(obj, read)
     return changes
+
+
+def deletions(ctx: Context, crm: CRM, obj: str) -> Iterator[list[str]]:
+    """Ids deleted since the last look, in lists: also those that no query shows, since the recycle bin was emptied.
+
+    Looks at most every 15 minutes; the first time it only notes where to begin.
+    """
+    name = f"deletions:{obj}"
+    with ctx.store.read() as connection:
+        since = parse_time(read_state(connection, name).get("until"))
+    covered = until = crm.now()
+    if since is not None and until - since < DELETED_EVERY:
+        return
+    if since is not None:
+        deleted = crm.deleted(obj, max(since, until - DELETED_REACH), until)
+        yield from batches(deleted.ids, BATCH)
+        covered = deleted.covered_until
+    with ctx.store.begin() as uow:
+        write_state(uow, name, {"until": format_time(covered)})
+
+
+def take_turn(ctx: Context) -> bool:
+    """Whether this process may read now; one does at a time."""
+    with ctx.store.begin() as uow:
+        if int(hold_state(uow, TURN).get("until", 0)) > uow.database_now():
+            return False
+        extend_turn(uow)
+    return True
+
+
+def extend_turn(uow: UnitOfWork) -> None:
+    """Keeps the turn of a reading that goes on; of one that died it lapses."""
+    write_state(uow, TURN, {**read_state(uow.connection, TURN), "until": uow.database_now() + TURN_MS})
+
+
+def end_turn(ctx: Context) -> None:
+    """Lets others read."""
+    with ctx.store.begin() as uow:
+        write_state(uow, TURN, {**hold_state(uow, TURN), "until": 0})
 
 
 def batches(values: Iterable[T], size: int) -> Iterator[list[T]]:
