@@ -212,7 +212,8 @@ def test_lists_page_by_cursor_without_gap_or_repeat(site: Site, seed: Seed) -> N
     ("query", "left"),
     [
         ("", {"social", "phone"}), ("?channel=phone", {"phone"}), ("?network=x", {"social"}),
-        ("?state=closed", {"phone"}), ("?origin=crm", {"phone"}), ("?waiting=true", {"social"}), ("?opened_from=2026-02-01T00:00:00Z", {"social"}),
+        ("?state=closed", {"phone"}), ("?origin=crm", {"phone"}), ("?waiting=true", {"social"}),
+        ("?opened_from=2026-02-01T00:00:00Z", {"social"}),
         ("?opened_to=2026-02-01T00:00:00Z", {"phone"}),
     ],
 )  # fmt: skip

@@ -1,4 +1,4 @@
-// Enhancement only: every page works without it. "/" finds, j and k move in a list, Y N L answer on the consent form.
+// Enhancement only: every page works without it. "/" finds, Escape leaves a field, j and k move in a list, Y N L answer.
 (function () {
   "use strict";
   function typing(target) {
@@ -19,6 +19,7 @@
     return true;
   }
   document.addEventListener("keydown", function (event) {
+    if (event.key === "Escape" && typing(event.target)) { event.target.blur(); return; }
     if (event.ctrlKey || event.metaKey || event.altKey || typing(event.target)) { return; }
     var key = event.key.toLowerCase();
     var done = false;
