@@ -17,7 +17,7 @@ from bench.identity.engines import index_of
 from bench.identity.generate import labelled
 from bench.identity.metrics import Figures, measure
 from bench.identity.peers import PEERS, Answers
-from bench.identity.train import fit, lists_of
+from bench.identity.train import first_card, fit, lists_of
 from connector.domain.matching import Scorecard, SuggestionEngine
 from connector.mapping.scorecard import load_scorecard
 
@@ -29,7 +29,7 @@ def cross_validated(data: Labelled, ids: set[str]) -> tuple[Answers, list[float]
     answers: Answers = {}
     times: list[float] = []
     with index_of(data.contacts) as index:
-        lists = lists_of(data, SuggestionEngine(index, load_scorecard()))
+        lists = lists_of(data, SuggestionEngine(index, first_card(data, index)))
         fold = np.array([data.fold(each, FOLDS) for each in lists.ids])
         for each in range(FOLDS):
             engine = SuggestionEngine(index, Scorecard(fit(lists, fold != each)))

@@ -30,10 +30,10 @@ _MAX_FORMS = 6
 
 # Korean family names as their bearers write them, where the letter-by-letter form differs.
 _SPELLINGS = """
-gim kim, i lee, bag park, choe choi, jeong jung, gang kang, jo cho, yun yoon, im lim, sin shin, gwon kwon, go ko,
-mun moon, yu yoo, u woo, jeon jun
+gim kim i lee bag park choe choi jeong jung gang kang jo cho yun yoon im lim sin shin gwon kwon go ko
+mun moon yu yoo u woo jeon jun
 """
-_USUAL_SPELLING = {letters: usual for letters, usual in (pair.split() for pair in _SPELLINGS.split(","))}
+_USUAL_SPELLING = dict(zip(_SPELLINGS.split()[::2], _SPELLINGS.split()[1::2], strict=True))
 
 Forms = tuple[tuple[str, int], ...]
 
