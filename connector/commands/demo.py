@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import signal
 import threading
+from contextlib import ExitStack, closing
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from rich.console import Console
@@ -12,18 +14,21 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from connector.commands.console import speaks_plainly
 
+if TYPE_CHECKING:
+    from connector.demo.summary import Summary
+
 STEPS = 10
 
 
 @click.command()
 @click.option("--once", is_flag=True, help="Print the summary and stop, instead of serving the pages.")
-@click.option("--port", default=8080, show_default=True, help="Port of the pages; 0 takes a free one.")
-@click.option("--org-port", default=8801, show_default=True, help="Port of the sandbox org; 0 takes a free one.")
+@click.option("--port", type=int, help="Port of the pages; 8080 if not said, and any free one with --once.")
+@click.option("--org-port", type=int, help="Port of the sandbox org; 8801 if not said, and any free one with --once.")
 @click.option(
     "--data", type=click.Path(path_type=Path), default=Path(".connector"), show_default=True, help="Folder to use."
 )
 @speaks_plainly
-def demo(once: bool, port: int, org_port: int, data: Path) -> None:
+def demo(once: bool, port: int | None, org_port: int | None, data: Path) -> None:
     """Tell an invented story over real HTTP: webhooks in, consents asked, history written to a local org."""
     from connector.demo.place import open_place
     from connector.demo.telling import set_up, tell
@@ -32,30 +37,36 @@ def demo(once: bool, port: int, org_port: int, data: Path) -> None:
     configure_logs(quiet=True)
     place = open_place(data)
     columns = (BarColumn(bar_width=24), TextColumn("{task.description}"), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("Starting", total=STEPS)
+    with ExitStack() as stack:
+        with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+            task = bar.add_task("Starting", total=STEPS)
 
-        def step(words: str) -> None:
-            bar.update(task, description=words, advance=1)
+            def step(words: str) -> None:
+                bar.update(task, description=words, advance=1)
 
-        telling = set_up(
-            place, port=0 if once and port == 8080 else port, org_port=0 if port == 0 else org_port, step=step
-        )
-        try:
+            up = set_up(place, port=_port(port, 8080, once), org_port=_port(org_port, 8801, once), step=step)
+            telling = stack.enter_context(closing(up))
             summary = tell(telling, step)
-        except BaseException:
-            telling.close()
-            raise
-    try:
-        width = max(len(name) for name, _ in summary.figures)
-        for name, value in summary.figures:
-            click.echo(f"{name:<{width}}  {value}")
-        click.echo(f"{'digest of the store':<{width}}  {summary.store_digest}")
-        click.echo(f"{'digest of the org':<{width}}  {summary.org_digest}")
+        _print(summary)
         if not once:
             _serve(telling.web, telling.org.url, place.config, telling.settings.admin_password)
-    finally:
-        telling.close()
+
+
+def _port(wanted: int | None, usual: int, once: bool) -> int:
+    if wanted is not None:
+        return wanted
+    return 0 if once else usual
+
+
+def _print(summary: Summary) -> None:
+    lines = (
+        *summary.figures,
+        ("digest of the store", summary.store_digest),
+        ("digest of the org", summary.org_digest),
+    )
+    width = max(len(name) for name, _ in lines)
+    for name, value in lines:
+        click.echo(f"{name:<{width}}  {value}")
 
 
 def _serve(web: str, org: str, config: Path, password: str) -> None:

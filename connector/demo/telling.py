@@ -70,12 +70,8 @@ class Telling:
 
 def set_up(place: Place, *, port: int, org_port: int, step: Step) -> Telling:
     """Starts the org, the store and the service; Misconfigured when a port is taken or the folder cannot be used."""
-    stack = ExitStack()
-    try:
+    with ExitStack() as stack:
         return _set_up(place, port, org_port, step, stack)
-    except BaseException:
-        stack.close()
-        raise
 
 
 def _set_up(place: Place, port: int, org_port: int, step: Step, stack: ExitStack) -> Telling:
@@ -105,7 +101,7 @@ def _set_up(place: Place, port: int, org_port: int, step: Step, stack: ExitStack
     step("Reading the CRM")
     sync_once(ctx)
     web = _serve(ctx, settings, port, stack)
-    return Telling(place, settings, ctx, org, contacts, web, key, stack)
+    return Telling(place, settings, ctx, org, contacts, web, key, stack.pop_all())
 
 
 def _serve(ctx: Context, settings: Settings, port: int, stack: ExitStack) -> str:
