@@ -44,10 +44,10 @@ def test_nothing_is_lost_doubled_or_stale(tmp_path: Path) -> None:
         senders.start()
         started = time.monotonic()
         torment(world, random, KILLS, lambda: not senders.are_done)
-        org.faults([], seed)
         world.start()
         assert until(lambda: senders.are_done and _is_settled(world), 200)
         print(f"{world.kills} kills, {story.events} events, {time.monotonic() - started:.0f} s, {org.stats()}")  # noqa: T201
+        org.faults([], seed)
         assert world.stop() == 0
         for number, delivery in enumerate(story.deliveries):
             assert senders.answers[number] == (401 if delivery.is_forged else 200)
