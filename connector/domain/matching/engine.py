@@ -22,9 +22,10 @@ from connector.domain.matching.view import ProfileView, view_of, words_to_look_u
 MAX_CANDIDATES = 64
 CONTENDERS = 24
 """So many of the best are looked through for duplicates; those behind them are shown to nobody."""
-RARE_SHARE = 0.02
 FLOOR = 0.01
 """Below this nobody is plausible, and an agent is not bothered."""
+RARE_SHARE = 0.02
+"""A name is rare when fewer bearers than this are expected in the base by chance."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +90,7 @@ class SuggestionEngine:
         refs = self._sure(view, profile)
         refs += self._hits(plan.whole_names())
         weighed = self._compare(view, profile, dict.fromkeys(refs))
-        if not any(_whole(each) for each in weighed):
+        if not any(_whole(each) for each in weighed if each.contact.contact_id not in profile.excluded):
             seen = frozenset(refs)
             more = dict.fromkeys(ref for ref in self._hits(plan.parts_of_names()) if ref not in seen)
             weighed += self._compare(view, profile, more)
@@ -132,7 +133,7 @@ def _whole(weighed: Weighed) -> bool:
 def _rare(view: ProfileView, contact: ContactFacts) -> bool:
     """Whether hardly one contact in the whole base is expected to bear this name by chance."""
     forms = name_forms(contact.first_name, contact.last_name)
-    if not forms.lasts or not forms.firsts:
+    firsts = [given(view, form, forms) for form, kind in forms.firsts if kind < PET]
+    if not forms.lasts or not firsts:
         return False
-    first = max(given(view, form, forms) for form, kind in forms.firsts if kind < PET) if forms.firsts else 1
-    return family(view, forms.lasts[0][0]) * first < RARE_SHARE * max(view.size, 1)
+    return family(view, forms.lasts[0][0]) * max(firsts) < RARE_SHARE * max(view.size, 1)

@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-from rapidfuzz.distance import JaroWinkler
 from rapidfuzz.fuzz import ratio
 
 
 def alike(left: str, right: str) -> float:
     """0 for nothing in common to 1 for equal, by edits."""
     return ratio(left, right) / 100
-
-
-def alike_from_start(left: str, right: str) -> float:
-    """0 to 1, an equal beginning counting more."""
-    return JaroWinkler.similarity(left, right)
