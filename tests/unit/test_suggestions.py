@@ -54,6 +54,16 @@ def test_a_place_decides_between_namesakes(engine: SuggestionEngine) -> None:
     assert found[0].score > 2 * found[1].score
 
 
+def test_a_place_in_the_shown_name_counts_but_a_name_is_no_place() -> None:
+    namesakes = [person("ny", "Wanda", "Quorum", state="NY"), person("de", "Wanda", "Quorum", state="DE")]
+    with engine_over([*PEOPLE, *namesakes]) as opened:
+        found = opened.suggest(ProfileQuery(handle="4711", display_name="Wanda Quorum | NY"))
+        plain = opened.suggest(ProfileQuery(handle="4711", display_name="Wanda de Quorum"))
+    assert found[0].contact_id == "ny"
+    assert found[0].score > found[1].score
+    assert plain[0].score == pytest.approx(plain[1].score)
+
+
 @pytest.mark.parametrize(
     ("hint", "contact_id", "kind"),
     [

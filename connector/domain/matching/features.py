@@ -228,14 +228,15 @@ def _shown_pattern(words: tuple[str, ...], forms: NameForms, first: str, kind: i
 
 
 def _places(found: Features, view: ProfileView, contact: ContactFacts) -> None:
-    if not view.places:
+    stated = view.places | view.shown_places
+    if not stated:
         return
     city, state = place_words(contact.city, None), place_words(None, contact.state)
-    if any(word in view.places for word in city):
+    if any(word in stated for word in city):
         found["place.city"] = 1.0
-    if any(word in view.places for word in state):
+    if any(word in stated for word in state):
         found["place.state"] = 1.0
-    if any(word in view.places for word in country_words(contact.country)):
+    if any(word in stated for word in country_words(contact.country)):
         found["place.country"] = 1.0
     known = any(view.count(place).place for place in view.places)
     if known and (city or state) and not {"place.city", "place.state"} & found.keys():

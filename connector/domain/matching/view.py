@@ -28,6 +28,7 @@ class ProfileView:
     display: tuple[str, ...]
     display_plain: str
     places: frozenset[str]
+    shown_places: frozenset[str]
     bio: tuple[str, ...]
     emails: frozenset[str]
     phones: frozenset[str]
@@ -64,6 +65,7 @@ def view_of(query: ProfileQuery) -> ProfileView:
         display=display,
         display_plain="".join(display),
         places=frozenset(_joined(fold(location).split()[:MAX_PLACE_WORDS], 3)),
+        shown_places=_shown_places(query.display_name or ""),
         bio=tuple(fold(bio).split()[:MAX_BIO_WORDS]),
         emails=frozenset(emails),
         phones=frozenset(phones),
@@ -98,6 +100,14 @@ def _words(text: str, limit: int) -> tuple[str, ...]:
     if spelled and spelled != folded:
         words += [word for word in spelled.split()[:limit] if word not in words]
     return tuple(words if text.isascii() else with_usual_spelling(words))
+
+
+def _shown_places(text: str) -> frozenset[str]:
+    """Words of a shown name that may be places: longer ones, and codes where they are written in capitals."""
+    words = [word.strip(".,()|-") for word in text[:200].split()]
+    return frozenset(
+        fold(word).replace(" ", "") for word in words if len(word) > 3 or (len(word) > 1 and word.isupper())
+    )
 
 
 def _joined(words: Iterable[str], longest: int) -> list[str]:
