@@ -11,6 +11,7 @@ from connector.errors import Misconfigured, Problem, SchemaOutdated, SettingsInv
 from connector.flows.consent import publish_notices
 from connector.flows.context import Context
 from connector.flows.sources import Source
+from connector.flows.submit import SOURCE, own_source
 from connector.google_keys import google_keys
 from connector.mapping.channels import ChannelRegister, load_channels
 from connector.mapping.crm import CrmMapping, load_crm_mapping
@@ -80,7 +81,7 @@ def build_context(
     if not settings.secret_key:
         raise Misconfigured("CONNECTOR_SECRET_KEY is not set: make one with `openssl rand -hex 32`.")
     rules = load_rules(settings)
-    sources = build_sources(settings, rules)
+    sources = {SOURCE: own_source(rules.mappings), **build_sources(settings, rules)}
     opened = store or open_store(settings.database_url)
     problem = schema_problem(opened)
     if problem:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 
 from connector.domain.events import to_millis
 from connector.errors import Misconfigured, PayloadTooLarge
 from connector.flows.context import Context
+from connector.flows.sources import Source
+from connector.mapping.source import SourceMapping
 from connector.store.accept import GroupCommit, NewDelivery
 
 SOURCE = "api"
+MAPPING = "social_case"
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,12 +26,18 @@ class Submitted:
     duplicate: bool
 
 
-class Submitter:
-    """Stores submissions durably, from any number of threads."""
+def own_source(mappings: Mapping[str, SourceMapping]) -> Source:
+    """The source that submissions belong to; it has no secret, so its webhook address takes nothing."""
+    return Source(SOURCE, mappings[MAPPING])
 
-    def __init__(self, ctx: Context) -> None:
+
+class Submitter:
+    """Stores submissions durably, from any number of threads; ``on_stored`` hears of each new one."""
+
+    def __init__(self, ctx: Context, on_stored: Callable[[], None] | None = None) -> None:
         self._ctx = ctx
         self._commit = GroupCommit(ctx.store)
+        self._on_stored = on_stored
 
     def submit(self, body: bytes) -> Submitted:
         """The submission as stored; it is on disk when this returns.
@@ -48,7 +58,10 @@ class Submitter:
             content_type="application/json",
             headers=json.dumps({}),
         )
-        return Submitted(key, duplicate=not self._commit.accept(delivery))
+        stored = self._commit.accept(delivery)
+        if stored and self._on_stored is not None:
+            self._on_stored()
+        return Submitted(key, duplicate=not stored)
 
     def close(self) -> None:
         """Gives back the store's connections."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from flask import Flask
 
 from connector.flows.context import Context
@@ -17,17 +19,18 @@ FORM_BYTES = 1024 * 1024
 SUBMITTER = "connector_submitter"
 
 
-def register(app: Flask, ctx: Context, *, timezone: str = "UTC") -> None:
+def register(app: Flask, ctx: Context, *, timezone: str = "UTC", on_stored: Callable[[], None] | None = None) -> None:
     """Registers everything people and programs see, but the webhooks.
 
     Call it once, on a ``Flask("connector.web")`` (templates and styles lie there), with the zone that pages show times
-    in. The context's secret key signs sessions; its public URL decides cookie flags and the path the app lives under.
+    in; ``on_stored`` hears of each case posted to the API. The context's secret key signs sessions; its public URL
+    decides cookie flags and the path the app lives under.
     """
     app.config["CONNECTOR_TIMEZONE"] = timezone
     app.config["MAX_FORM_MEMORY_SIZE"] = FORM_BYTES
     app.url_map.strict_slashes = False
     app.extensions[EXTENSION] = ctx
-    app.extensions[SUBMITTER] = Submitter(ctx)
+    app.extensions[SUBMITTER] = Submitter(ctx, on_stored)
     secure(app, ctx.public_url)
     register_errors(app)
     register_presenter(app, ctx, timezone)

@@ -19,9 +19,15 @@ from tests.web.conftest import PASSWORD, Site, make_site
 from tests.web.seed import Seed, small_world
 
 CHROMIUM = Path("/usr/bin/chromium")
-FLAGS = tuple(
-    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync".split()
+FLAGS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
 )
 
 

@@ -39,11 +39,12 @@ def opened(
 
 def addresses(ids: dict[str, str]) -> list[str]:
     """Every page there is."""
+    unknown = f"/profiles/{ids['unknown']}"
     return [
-        "/inbox", "/inbox?tab=answered", "/cases", f"/cases/{ids['case']}", f"/cases/{ids['asked']}", f"/cases/{ids['rtl']}",
-        f"/cases/{ids['phone']}", "/people", "/search?q=mara", f"/search?q=mara&profile={ids['unknown']}",
-        f"/contacts/{MARA}", f"/profiles/{ids['unknown']}", f"/profiles/{ids['unknown']}/ask?contact={TOMAS}",
-        f"/profiles/{ids['unknown']}/ask?contact={TOMAS}&more=1", "/reports", "/reports/volume", "/reports/first-response",
+        "/inbox", "/inbox?tab=answered", "/cases", f"/cases/{ids['case']}", f"/cases/{ids['asked']}",
+        f"/cases/{ids['rtl']}", f"/cases/{ids['phone']}", "/people", "/search?q=mara",
+        f"/search?q=mara&profile={ids['unknown']}", f"/contacts/{MARA}", unknown, f"{unknown}/ask?contact={TOMAS}",
+        f"{unknown}/ask?contact={TOMAS}&more=1", "/reports", "/reports/volume", "/reports/first-response",
         "/reports/volume/cases", "/admin", "/admin/deliveries", "/admin/deliveries/1", "/admin/shelf", "/admin/outbox",
         "/admin/outbox/1", "/admin/sources", "/admin/users", "/admin/keys",
     ]  # fmt: skip

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
+from connector.flows.ingest import ingest_once
+from connector.flows.receive import Receiver
 from connector.store.tables import audit, cases, deliveries, idempotency, interactions, links, outbox
 from connector.web.api import OPERATIONS
 from tests.conftest import FakeClock
@@ -322,3 +324,22 @@ def test_long_names_and_every_script_come_back_as_they_were(site: Site, seed: Se
     shown = site.api("GET", f"/profiles/{ids['arabic']}", role="agent").json
     assert shown["handle"] == "نورالدين_خدمة"
     assert site.api("GET", f"/contacts/{LONG}/history", role="agent").json["items"] == []
+
+
+def test_the_api_s_own_source_takes_no_webhooks(site: Site) -> None:
+    """It has no secret, so nothing posted to its webhook address is ever authentic."""
+    receiver = Receiver(site.ctx.store, site.ctx.sources, site.ctx.clock, site.ctx.public_url)
+    answer = receiver.receive("api", method="POST", query="", headers=[], body=json.dumps(CASE).encode())
+    receiver.close()
+    assert answer.status == 401
+    assert count(site, deliveries) == 0
+
+
+def test_a_posted_case_becomes_a_case_when_the_worker_comes(site: Site) -> None:
+    """The whole way, from the request to the list."""
+    site.api("POST", "/cases", role="ingest", json=CASE)
+    ingest_once(site.ctx)
+    found = site.api("GET", "/cases", role="agent").json["items"]
+    assert [(each["network"], each["handle"], each["channel"]) for each in found] == [
+        ("discourse", "ola_n", "community")
+    ]
