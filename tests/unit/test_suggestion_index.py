@@ -1,6 +1,7 @@
 """The index follows the CRM: what it answers depends on the contacts alone, on either database."""
 
 import random
+from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text
 
-from connector.domain.matching import ProfileQuery, SuggestionEngine
+from connector.domain.matching import ContactFacts, ProfileQuery, SuggestionEngine
 from connector.errors import SchemaOutdated
 from connector.mapping.scorecard import load_scorecard
 from connector.store.suggestion_index import SqlSuggestionIndex
@@ -101,6 +102,21 @@ def test_a_hostile_name_is_kept_harmless() -> None:
         kept = next(iter(index.contacts(index.references(["bad"])).values()))
         assert kept.last_name == "x" * 120
         assert "\0" not in (kept.first_name or "")
+
+
+def test_a_rebuild_that_breaks_off_leaves_the_old_index(any_store: Store) -> None:
+    def broken() -> Iterator[ContactFacts]:
+        yield PEOPLE[0]
+        raise ConnectionError
+
+    with any_store.begin() as uow:
+        SqlSuggestionIndex(uow.connection).rebuild(PEOPLE[:9])
+    with pytest.raises(ConnectionError), any_store.begin() as uow:
+        SqlSuggestionIndex(uow.connection).rebuild(broken())
+    with any_store.begin() as uow:
+        index = SqlSuggestionIndex(uow.connection)
+        assert index.size() == 9
+        assert index.rebuild(PEOPLE[:3]) == 3
 
 
 @pytest.mark.postgres
