@@ -13,7 +13,6 @@ Pair = tuple[str, str]
 
 def link(profiles: list[Pair], contacts: list[Pair]) -> list[tuple[str, str, float]]:
     """(profile, contact, probability) for every pair that Splink thinks possible."""
-    logging.getLogger("splink").setLevel(logging.ERROR)
     api = DuckDBAPI()
     tables = [
         api.register(_table(rows), dataset_display_name=name) for rows, name in ((profiles, "p"), (contacts, "c"))
@@ -28,7 +27,7 @@ def link(profiles: list[Pair], contacts: list[Pair]) -> list[tuple[str, str, flo
         ],
         probability_two_random_records_match=1 / max(len(contacts), 1),
     )
-    linker = Linker(tables, settings)
+    linker = Linker(tables, settings, log_level=logging.ERROR)
     linker.training.estimate_u_using_random_sampling(max_pairs=1e6)
     for rule in (block_on("substr(name, 1, 4)"), block_on("tail")):
         linker.training.estimate_parameters_using_expectation_maximisation(rule)

@@ -14,6 +14,8 @@ from sqlalchemy import create_engine, text
 from bench.identity.dataset import Labelled
 from connector.domain.matching import ProfileQuery
 from connector.domain.matching.folding import fold
+from connector.domain.matching.handles import read_handle
+from connector.domain.matching.usual import HEAD, TAIL, unexplained
 
 Answers = dict[str, list[tuple[str, float]]]
 Timed = tuple[Answers, list[float]]
@@ -24,7 +26,11 @@ def _joined(text_: str | None) -> str:
 
 
 def _asked(query: ProfileQuery) -> str:
-    return _joined(query.display_name) or _joined(query.handle)
+    """The shown name, else the handle's letters; the peers are given the connector's list of titles to take off."""
+    if query.display_name:
+        return _joined(query.display_name)
+    letters = read_handle(query.handle, query.network).letters
+    return unexplained(unexplained(letters, HEAD), TAIL) or letters
 
 
 def _variants(first: str | None, last: str | None) -> tuple[str, ...]:
