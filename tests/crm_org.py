@@ -20,12 +20,18 @@ from sandbox.server import SandboxServer
 CRM_MAPPING: CrmMapping = load_crm_mapping(default_mappings_dir() / "crm" / "salesforce.yml")
 CLIENT = {"client_id": "sandbox-client", "client_secret": "sandbox-secret"}
 QUICK = (2.0, 10.0)
+KEPT = frozenset({"Organization", "User", "Profile", "PermissionSet"})
 
 
 def settings_for(url: str, **more: Any) -> CrmSettings:
     """Settings that reach an org at this address with the sandbox's client."""
     basic = CrmSettings(url, f"{url}/services/oauth2/token", url, CLIENT["client_id"], CLIENT["client_secret"])
     return replace(basic, **more)
+
+
+def gateway_to(url: str) -> SalesforceGateway:
+    """A gateway to the org at this address."""
+    return SalesforceGateway(settings_for(url), required=CRM_MAPPING.required(), timeout=QUICK)
 
 
 @dataclass(slots=True)
@@ -79,6 +85,17 @@ class TestOrg:
         answer = self.people.post(f"{self.url}/sandbox/{what}", json=dict(body), timeout=10)
         assert answer.status_code == 200, answer.text
 
+    def empty(self) -> None:
+        """Makes the org as new, but for its people and the package in it."""
+        org = self.server.org
+        org.faults.clear()
+        with org.db.transaction():
+            for name in org.schema.objects:
+                if name not in KEPT:
+                    org.db.run(f'DELETE FROM "{name}"')
+            org.db.run("DELETE FROM _cleared")
+        org.usage.clear()
+
     def _rest(self, method: str, path: str, body: Any) -> dict[str, Any]:
         answer = self.people.request(method, f"{self.url}/services/data/v66.0/{path}", json=body, timeout=10)
         assert answer.status_code < 300, answer.text
@@ -105,10 +122,7 @@ def running_org(
             timeout=10,
         )
         people.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
-        build = gateway or (
-            lambda url: SalesforceGateway(settings_for(url), required=CRM_MAPPING.required(), timeout=QUICK)
-        )
-        org = TestOrg(server, build(server.url), people)
+        org = TestOrg(server, (gateway or gateway_to)(server.url), people)
         try:
             if installed:
                 org.gateway.install(compose_zip())

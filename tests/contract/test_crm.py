@@ -11,7 +11,7 @@ import pytest
 from connector.crm.package import compose_zip
 from connector.crm.port import CRM, Outcome
 from connector.crm.salesforce import SalesforceGateway
-from tests.crm_org import CRM_MAPPING, QUICK, TestOrg, running_org, settings_for
+from tests.crm_org import QUICK, TestOrg, running_org, settings_for
 from tests.wire_stub import WireStub, wire_stub
 
 OBJ, KEY = "Social_Profile__c", "Profile_Key__c"
@@ -51,10 +51,7 @@ def place(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> It
             gateway.close()
         return
 
-    def build(url: str) -> SalesforceGateway:
-        return SalesforceGateway(settings_for(url), required=CRM_MAPPING.required(), timeout=QUICK)
-
-    with running_org(tls=request.param == "sandbox over TLS", gateway=build, installed=False) as org:
+    with running_org(tls=request.param == "sandbox over TLS", installed=False) as org:
         if org.server.certificate:
             monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(org.server.certificate))
         org.gateway.install(compose_zip())

@@ -17,7 +17,7 @@ from connector.flows.sync import SyncReport, sync_once
 from connector.flows.writeback import DrainReport, drain_once
 from connector.store import outbox
 from connector.store.crm_state import write_state
-from connector.store.tables import cases, interactions, social_profiles
+from connector.store.tables import case_events, cases, crm_contacts, interactions, social_profiles
 from connector.store.tables import outbox as outbox_table
 from connector.store.unit_of_work import Store
 from tests.crm_org import CRM_MAPPING, TestOrg
@@ -148,6 +148,35 @@ class CrmDesk(Desk):
             if values:
                 uow.connection.execute(update(social_profiles).where(social_profiles.c.id == key).values(**values))
             outbox.queue(uow, PROFILE, key)
+
+    def born(self, record_id: str) -> Any:
+        """The interaction that a record of the CRM became, or None."""
+        statement = select(interactions).where(interactions.c.id == derive_id(NAMESPACE, "crm", record_id))
+        with self.store.read() as connection:
+            return connection.execute(statement).one_or_none()
+
+    def mirrored(self, crm_id: str) -> Any:
+        """The case with this record id, or None."""
+        with self.store.read() as connection:
+            return connection.execute(select(cases).where(cases.c.crm_id == crm_id)).one_or_none()
+
+    def contact_row(self, contact_id: str) -> Any:
+        """A contact as stored."""
+        with self.store.read() as connection:
+            return connection.execute(select(crm_contacts).where(crm_contacts.c.crm_id == contact_id)).one()
+
+    def events_of(self, case_id: str) -> list[str]:
+        """What happened to a case, by its history."""
+        statement = select(case_events.c.type).where(case_events.c.case_id == case_id).order_by(case_events.c.id)
+        with self.store.read() as connection:
+            return list(connection.execute(statement).scalars())
+
+    def history(self) -> list[dict[str, Any]]:
+        """What the cross-channel history in the org shows."""
+        assert self.org is not None
+        fields = "Channel__c, Direction__c, Contact__c, Case__c, Summary__c, State__c"
+        shown = "WHERE IsDeleted = false ORDER BY Occurred_At__c"
+        return self.org.rows(f"SELECT {fields} FROM Channel_Interaction__c {shown}")
 
     def contents(self) -> Mapping[str, Any]:
         """Every row of every table but the state of reading itself, to see that nothing was written."""

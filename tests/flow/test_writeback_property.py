@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -18,7 +17,7 @@ from connector.errors import Refused
 from connector.flows.writeback import drain_once
 from connector.store.unit_of_work import open_store
 from tests.conftest import FakeClock
-from tests.crm_org import TestOrg, running_org
+from tests.crm_org import TestOrg
 from tests.flow.crm_desk import CASE, CrmDesk, case_id_of, crm_desk, said_id_of
 
 ACCOUNTS, PEOPLE = 3, 3
@@ -36,13 +35,6 @@ STEPS = st.lists(
     ),
     max_size=14,
 )
-
-
-@pytest.fixture(scope="module")
-def shared_org() -> Iterator[TestOrg]:
-    """One org for all examples: each starts with it emptied."""
-    with running_org() as org:
-        yield org
 
 
 @dataclass(slots=True)
@@ -118,7 +110,7 @@ def test_the_org_ends_as_the_store_projects(shared_org: TestOrg, migrated_file: 
         shutil.copy(migrated_file, f"{folder}/connector.db")
         store = open_store(f"sqlite:///{folder}/connector.db")
         closing.callback(store.close)
-        clear(shared_org)
+        shared_org.empty()
         clock = FakeClock(datetime(2026, 2, 2, 12, tzinfo=UTC))
         crm = crm_desk(store, clock, shared_org)
         people = [crm.person(LastName=f"Person{number}") for number in range(PEOPLE)]
@@ -134,11 +126,3 @@ def test_the_org_ends_as_the_store_projects(shared_org: TestOrg, migrated_file: 
         named = crm.contacts_in_org() - {None}
         assert named <= {link.contact_id for link in crm.links() if link.state == "active"}
         assert len([obj for obj, _ in crm.held() if obj == CASE]) == ACCOUNTS + sum(world.cases.values())
-
-
-def clear(org: TestOrg) -> None:
-    """Takes every record of the connector and every contact out of the org, as if it were new."""
-    database = org.server.org.db
-    with database.transaction():
-        for name in ("Social_Profile__c", "Channel_Interaction__c", "Case", "Contact"):
-            database.run(f'DELETE FROM "{name}"')
