@@ -162,10 +162,11 @@ def _rarity(scene: Scene) -> tuple[str, str]:
     view, reading = scene.view, scene.reading
     parts = []
     if reading.last_at >= 0 and view.count(reading.last).family:
-        parts.append(f"{view.count(reading.last).family} of {view.size} contacts bear the last name '{reading.last}'")
+        parts.append(f"last name '{reading.last}': {view.count(reading.last).family}")
     if len(reading.first) > 1 and view.count(reading.first).given:
-        parts.append(f"{view.count(reading.first).given} the first name '{reading.first}'")
-    return "rarity", ", ".join(parts) or "how often such a short form fits by chance"
+        parts.append(f"first name '{reading.first}': {view.count(reading.first).given}")
+    said = f"{', '.join(parts)} of {view.size} contacts" if parts else "how often such a short form fits by chance"
+    return "rarity", said
 
 
 def _digits(scene: Scene) -> tuple[str, str]:
