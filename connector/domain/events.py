@@ -71,7 +71,7 @@ class Event:
             raise ValueError("occurred_at must be an aware time")
 
     def as_dict(self) -> dict[str, JsonValue]:
-        """The event as `connector mappings try` prints it: plain values, UTC with milliseconds and Z, None for absent."""
+        """The event as `connector mappings try` prints it: plain values, UTC times with milliseconds, None for absent."""
         return {
             "network": self.network,
             "kind": self.kind.value,
@@ -124,7 +124,5 @@ def from_millis(millis: int) -> datetime:
 
 def content_hash(*parts: str | None) -> str:
     """A short, stable digest of the parts (None and "" differ); versions and keys are built from it."""
-    digest = sha256()
-    for part in parts:
-        digest.update(b"\x00" if part is None else b"\x01" + part.encode("utf-8", "surrogatepass") + b"\x00")
-    return digest.hexdigest()[:32]
+    told = (b"\x00" if part is None else b"\x01" + part.encode("utf-8", "surrogatepass") + b"\x00" for part in parts)
+    return sha256(b"".join(told)).hexdigest()[:32]

@@ -244,5 +244,5 @@ def fingerprint(event: Event) -> str:
     return content_hash(
         event.kind.value, event.event_id, event.text, event.author.external_id, event.author.handle, event.parent_id,
         event.thread_id, format_time(event.occurred_at), attachments_json(event),
-        json.dumps(dict(event.extra), sort_keys=True, ensure_ascii=True, default=str),
+        json.dumps(dict(event.extra), sort_keys=True, ensure_ascii=True, default=str) if event.extra else "{}",
     )  # fmt: skip

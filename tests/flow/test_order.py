@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -86,10 +87,24 @@ def _batches(events: list[Event], seed: int) -> Iterator[list[Event]]:
         doubled = doubled[size:]
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+LONG = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+@LONG
 @given(events=conversations(), seed=st.integers(0, 10_000))
 def test_any_order_and_any_repetition_of_a_conversation_ends_alike(
     store: Store, events: list[Event], seed: int
 ) -> None:
+    _check(store, events, seed)
+
+
+@pytest.mark.postgres
+@settings(LONG, max_examples=10)
+@given(events=conversations(), seed=st.integers(0, 10_000))
+def test_on_postgresql_too(postgres_store: Store, events: list[Event], seed: int) -> None:
+    _check(postgres_store, events, seed)
+
+
+def _check(store: Store, events: list[Event], seed: int) -> None:
     told = sorted(events, key=lambda event: event.occurred_at or at(0))
     assert _end(store, list(_batches(events, seed))) == _end(store, [[each] for each in told])
