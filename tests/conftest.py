@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 from sqlalchemy import text
 from sqlalchemy.engine import make_url
 
@@ -16,6 +17,13 @@ from connector.store.installation import namespace
 from connector.store.migrate import migrate
 from connector.store.tables import metadata
 from connector.store.unit_of_work import Store, open_store
+
+# Time decides no test. A run in CI looks at the same examples each time, so that it says something of the change;
+# everywhere else new ones are looked for.
+settings.register_profile(
+    "here", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=bool(os.environ.get("CI"))
+)
+settings.load_profile("here")
 
 POSTGRES_VARIABLE = "CONNECTOR_TEST_POSTGRES"
 POSTGRES_REASON = f"{POSTGRES_VARIABLE} names no PostgreSQL server (postgresql+psycopg://user@host/database)"
