@@ -71,7 +71,7 @@ class Event:
             raise ValueError("occurred_at must be an aware time")
 
     def as_dict(self) -> dict[str, JsonValue]:
-        """The event as `connector mappings try` prints it: plain values, UTC times with milliseconds, None for absent."""
+        """The event as `connector mappings try` prints it: plain values, UTC with milliseconds, None for absent."""
         return {
             "network": self.network,
             "kind": self.kind.value,
