@@ -26,7 +26,11 @@ def _joined(text_: str | None) -> str:
 
 
 def _asked(query: ProfileQuery) -> str:
-    """The shown name, else the handle's letters; the peers are given the connector's list of titles to take off."""
+    return _joined(query.display_name) or _joined(query.handle)
+
+
+def _bare(query: ProfileQuery) -> str:
+    """Titles taken off by the connector's list: helps Splink; for the others R@1 stays and R@P95 is nil."""
     if query.display_name:
         return _joined(query.display_name)
     letters = read_handle(query.handle, query.network).letters
@@ -134,7 +138,7 @@ def splink(data: Labelled, ids: set[str]) -> Timed | None:
     from bench.identity.peer_splink import link
 
     begin = time.perf_counter()
-    asked = [(each, _asked(query)) for each, query in data.profiles if each in ids and _asked(query)]
+    asked = [(each, _bare(query)) for each, query in data.profiles if each in ids and _bare(query)]
     names = [(each.contact_id, _joined(f"{each.first_name or ''}{each.last_name or ''}")) for each in data.contacts]
     answers: Answers = {}
     for profile_id, contact, score in link(asked, [pair for pair in names if pair[1]]):
