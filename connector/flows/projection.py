@@ -108,7 +108,11 @@ class _Rows:
         wanted = {}
         shown = surviving_contacts(
             self.connection,
-            [each for case in rows.values() for each in (case.row.crm_contact_id, case.sent_contact_id)],
+            [
+                each
+                for case in rows.values()
+                for each in (case.row.crm_contact_id, case.sent_contact_id, case.tried_contact_id)
+            ],
         )
         for key, case in rows.items():
             answer = answers.get(case.row.profile_id)
@@ -293,7 +297,9 @@ def _ownership(case: CaseRow, shown: Mapping[str, str | None], permitted: str | 
     alive_ours = shown.get(ours) if ours else None
     if present == ours or alive_present == alive_ours or (permitted and alive_present == permitted):
         return Ownership.OURS
-    return Ownership.THEIRS
+    tried = case.tried_contact_id
+    is_tried = tried is not None and present is not None and (present == tried or alive_present == shown.get(tried))
+    return Ownership.OURS if is_tried else Ownership.THEIRS
 
 
 def _is_reopened(case: CaseRow) -> bool:

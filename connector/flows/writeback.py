@@ -19,7 +19,7 @@ from connector.flows.pace import hold_pace, keep_pace, look_at_pace
 from connector.flows.projection import Ownership, Wanted, project
 from connector.flows.references import mend_references
 from connector.mapping.crm import CrmMapping, ObjectMapping
-from connector.store.crm_records import note_reopens, ready
+from connector.store.crm_records import note_reopens, note_tries, ready
 from connector.store.outbox import Claimed, claim
 from connector.store.unit_of_work import UnitOfWork
 
@@ -112,7 +112,12 @@ def claim_batch(ctx: Context, uow: UnitOfWork, mapping: CrmMapping, *, limit: in
     if obj.once:
         first = [row for row in changed if row.crm_id is None and not wanted[row.external_key].tried]
         note_reopens(uow, rows[0].claim, {row.id: 0 for row in first})
+    note_tries(uow, rows[0].claim, {row.id: _contact_in(row, wanted[row.external_key]) for row in changed})
     return Batch(obj, rows, wanted, changed)
+
+
+def _contact_in(row: Claimed, wanted: Wanted) -> str | None:
+    return wanted.contact if _moves_contact(row, wanted) else None
 
 
 def needs_call(row: Claimed, wanted: Wanted) -> bool:
@@ -123,7 +128,10 @@ def needs_call(row: Claimed, wanted: Wanted) -> bool:
 
 
 def _moves_contact(row: Claimed, wanted: Wanted) -> bool:
-    return wanted.ownership is Ownership.OURS and wanted.contact != row.sent_contact_id
+    if wanted.ownership is not Ownership.OURS:
+        return False
+    # After a call without an answer the CRM may hold what was in it: then the contact is said in any case.
+    return row.tried_contact_id is not None or wanted.contact != row.sent_contact_id
 
 
 def record_of(obj: ObjectMapping, row: Claimed, wanted: Wanted, *, creates: bool) -> Record:

@@ -18,8 +18,13 @@ MOST_MERGES = 10
 """Merges followed from one contact to the one it ended in; a longer chain, or a ring, is left where it was."""
 
 _REOPENS = text("UPDATE outbox SET told_reopens = :reopens WHERE id = :id AND claim = :claim")
+_TRIES = text(
+    "UPDATE outbox SET sent_digest = NULL, tried_contact_id = COALESCE(:contact, tried_contact_id) "
+    "WHERE id = :id AND claim = :claim"
+)
 _FORGET = text(
-    "UPDATE outbox SET sent_digest = NULL, sent_contact_id = NULL, crm_id = NULL, told_reopens = NULL "
+    "UPDATE outbox SET sent_digest = NULL, sent_contact_id = NULL, tried_contact_id = NULL, crm_id = NULL, "
+    "told_reopens = NULL "
     "WHERE object = :object AND external_key = :key"
 )
 _READY = """
@@ -42,6 +47,7 @@ class CaseRow:
     channels: int
     told_reopens: int | None
     sent_contact_id: str | None
+    tried_contact_id: str | None
 
 
 def profile_rows(connection: Connection, ids: Collection[str]) -> dict[str, Row[Any]]:
@@ -64,7 +70,7 @@ def case_rows(connection: Connection, ids: Collection[str]) -> dict[str, CaseRow
             used.where(interactions.c.case_id.in_(page), interactions.c.kind.is_not(None))
         ):
             channels[case_id].add(channel)
-        sent = select(outbox.c.external_key, outbox.c.told_reopens, outbox.c.sent_contact_id)
+        sent = select(outbox.c.external_key, outbox.c.told_reopens, outbox.c.sent_contact_id, outbox.c.tried_contact_id)
         for row in connection.execute(sent.where(outbox.c.object == "Case", outbox.c.external_key.in_(page))):
             told[row.external_key] = row
         for row in connection.execute(select(cases).where(cases.c.id.in_(page))):
@@ -75,6 +81,7 @@ def case_rows(connection: Connection, ids: Collection[str]) -> dict[str, CaseRow
             len(channels[key] | {row.channel}),
             told[key].told_reopens if key in told else None,
             told[key].sent_contact_id if key in told else None,
+            told[key].tried_contact_id if key in told else None,
         )
         for key, row in found.items()
     }
@@ -122,6 +129,16 @@ def _read_ends(connection: Connection, ids: Sequence[str], gone: dict[str, bool]
             if row.is_deleted and row.master_id:
                 masters[row.crm_id] = row.master_id
     gone.update({each: False for each in ids if each not in gone})
+
+
+def note_tries(uow: UnitOfWork, claim: str, contacts: Mapping[int, str | None]) -> None:
+    """Notes, before a call, which rows it carries and with which contact: its answer may be lost after the CRM took it.
+
+    Until an answer says otherwise, what the CRM holds of these rows is unknown, so they are sent in full.
+    """
+    rows = [{"id": row, "claim": claim, "contact": contact} for row, contact in contacts.items()]
+    if rows:
+        uow.connection.execute(_TRIES, rows)
 
 
 def note_reopens(uow: UnitOfWork, claim: str, told: Mapping[int, int]) -> None:

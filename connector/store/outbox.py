@@ -50,7 +50,8 @@ _CANDIDATES = (
     "ORDER BY o.rank, o.id LIMIT :limit"
 )
 _CLAIMED = (
-    "SELECT id, object, external_key, parent_key, ver, sent_ver, attempts, crm_id, sent_digest, sent_contact_id, claim "
+    "SELECT id, object, external_key, parent_key, ver, sent_ver, attempts, crm_id, sent_digest, sent_contact_id, "
+    "tried_contact_id, claim "
     "FROM outbox WHERE claim = :claim ORDER BY rank, id"
 )
 _ATTEMPTS = "SELECT id, attempts FROM outbox WHERE claim = :claim"
@@ -58,7 +59,7 @@ _CLEAR = "claim = NULL, lease_until = NULL"
 _SENT = f"""
 UPDATE outbox SET {_CLEAR}, sent_ver = :ver, attempts = 0, touches = 0, run_at = 0,
   first_failed_at = NULL, error_code = NULL, error = NULL,
-  crm_id = COALESCE(:crm_id, crm_id), sent_digest = :digest, sent_contact_id = :contact_id,
+  crm_id = COALESCE(:crm_id, crm_id), sent_digest = :digest, sent_contact_id = :contact_id, tried_contact_id = NULL,
   state = CASE WHEN ver > :ver THEN 'pending' ELSE 'sent' END,
   queued_at = CASE WHEN ver > :ver THEN {{now}} ELSE queued_at END,
   settled_at = {{now}}
@@ -107,6 +108,7 @@ class Claimed:
     crm_id: str | None
     sent_digest: str | None
     sent_contact_id: str | None
+    tried_contact_id: str | None
     claim: str
 
 

@@ -203,6 +203,7 @@ def upgrade() -> None:
         sa.Column("error", sa.Text(), nullable=True),
         sa.Column("crm_id", KEY, nullable=True),
         sa.Column("sent_digest", KEY, nullable=True),
+        sa.Column("tried_contact_id", KEY, nullable=True),
         sa.Column("sent_contact_id", KEY, nullable=True),
         sa.Column("told_reopens", sa.Integer(), nullable=True),
         sa.Column("settled_at", sa.BigInteger(), nullable=True),
