@@ -22,7 +22,7 @@ demo: $(VENV)/.ready ## set up, run the main job, serve the pages (ONCE=1: print
 	@$(BIN)/connector demo $(if $(ONCE),--once) $(ARGS)
 
 test: $(VENV)/.ready ## set up and pass the tests
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n auto $(ARGS)
 
 lint: $(VENV)/.ready ## ruff and the layer rules
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/lint-imports

@@ -80,7 +80,7 @@ def _stage(connection: Connection, contacts: Iterable[ContactFacts], progress: C
 def _write(connection: Connection, target: str, rows: list[tuple[Any, ...]]) -> None:
     cursor = connection.connection.cursor()
     if connection.dialect.name == "postgresql":
-        with cursor.copy(f"COPY {target} FROM STDIN") as copy:  # type: ignore[attr-defined]
+        with cursor.copy(f"COPY {target} FROM STDIN") as copy:
             for row in rows:
                 copy.write_row(row)
     else:
