@@ -18,4 +18,4 @@ for name in ("digest of the store", "digest of the org"):
         sys.exit(f"The {name} is {first.get(name)} after the first telling and {second.get(name)} after the second.")
 if not second.get("API calls used", "").endswith(", 0 of them writes"):
     sys.exit(f"The second telling wrote: {second.get('API calls used')}.")
-print("The second telling changed nothing: equal digests, no write calls.")
+sys.stdout.write("The second telling changed nothing: equal digests, no write calls.\n")

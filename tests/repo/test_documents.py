@@ -12,6 +12,7 @@ from connector.settings import PLAIN, SOURCE_KEYS
 from tests.repo import reference
 
 ROOT = Path(__file__).resolve().parents[2]
+NAMED = re.compile(r"(?<![/\w.])((?:docs|connector|mappings|migrations|bench|salesforce|sandbox|tests)/[\w./-]+\w)")
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "bench").glob("*.md")])
 
 
@@ -30,9 +31,7 @@ def test_every_documented_setting_exists() -> None:
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_every_file_a_document_names_exists(document: Path) -> None:
     text = document.read_text(encoding="utf-8")
-    named = set(
-        re.findall(r"(?<![/\w.])((?:docs|connector|mappings|migrations|bench|salesforce|sandbox|tests)/[\w./-]+\w)", text)
-    )
+    named = set(NAMED.findall(text))
     missing = [name for name in sorted(named) if not exists(name)]
     assert missing == []
 

@@ -50,12 +50,12 @@ def test_every_key_that_the_code_logs_is_on_the_list() -> None:
 
 
 def test_no_personal_key_is_on_the_list() -> None:
-    assert SAID & PERSONAL == set()
+    assert not SAID & PERSONAL
 
 
 def test_the_list_holds_nothing_that_nobody_logs() -> None:
     used = {keyword.arg for _, call in log_calls() for keyword in call.keywords}
-    assert SAID - used - {"event", "level", "timestamp"} == set()
+    assert not SAID - used - {"event", "level", "timestamp"}
 
 
 def test_events_are_plain_names(lines: io.StringIO) -> None:
