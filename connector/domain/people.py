@@ -8,7 +8,7 @@ from enum import StrEnum
 
 
 class Role(StrEnum):
-    """What somebody is here for; docs/api.md lists what each may do. ``ingest`` is for keys only."""
+    """What somebody is here for; connector/web/permissions.py says what each may do. ``ingest`` is for keys only."""
 
     AGENT = "agent"
     ADMIN = "admin"

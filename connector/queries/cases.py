@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, Select, and_, case, false, func, or_, select, true
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    RowMapping,
+    Select,
+    and_,
+    case,
+    false,
+    func,
+    literal,
+    or_,
+    select,
+    true,
+    union_all,
+)
 from sqlalchemy.sql.functions import coalesce
 
 from connector.queries.paging import COUNTED, Page, page
@@ -123,16 +137,25 @@ def neighbours(connection: Connection, row: RowMapping, *, limit: int = 5) -> li
             cases.c.thread == row["thread"],
             cases.c.id != row["id"],
         )
-        .order_by(cases.c.opened_at.desc())
+        # "+ 0" keeps SQLite from walking the whole network by time instead of looking up the thread (measured: 60 ms, 3 ms)
+        .order_by((cases.c.opened_at + 0).desc())
         .limit(limit)
     )
     return list(connection.execute(statement).mappings())
 
 
-def networks_in_use(connection: Connection) -> list[str]:
-    """Networks that any profile or case belongs to, for the filters."""
-    known = select(social_profiles.c.network).distinct().union(select(cases.c.network).distinct())
-    return sorted(str(name) for name in connection.execute(known).scalars())
+def networks_in_use(connection: Connection, known: Iterable[str]) -> list[str]:
+    """Those of the known networks that any profile or case belongs to, for the filters; one look-up each."""
+    asked = [
+        select(literal(name).label("name")).where(
+            or_(
+                select(cases.c.id).where(cases.c.network == name).exists(),
+                select(social_profiles.c.id).where(social_profiles.c.network == name).exists(),
+            )
+        )
+        for name in known
+    ]
+    return sorted(str(name) for name in connection.execute(union_all(*asked)).scalars()) if asked else []
 
 
 def _tab(connection: Connection, name: str, wanted: CaseFilter) -> Tab:

@@ -264,16 +264,19 @@ cases = Table(
     Index("ix_cases_profile_id", "profile_id"),
     Index("ix_cases_crm_contact_id", "crm_contact_id"),
     Index("ix_cases_opened_at", "opened_at"),
-    Index("ix_cases_first_inbound_at", "first_inbound_at"),
+    Index(
+        "ix_cases_first_inbound_at",  # all that first response counts: read without the table
+        "first_inbound_at", "first_response_at", "channel", "network", "is_deleted",
+    ),
+    Index("ix_cases_network_opened_at", "network", "opened_at"),
     Index("ix_cases_crm_number", "crm_number"),
     Index(
-        "ix_cases_inbox",
-        "last_inbound_at",
-        "id",
+        "ix_cases_inbox",  # the tabs' counts are read without the table
+        "last_inbound_at", "id", "last_outbound_at", "channel", "network", "is_deleted",
         sqlite_where=text("closed_at IS NULL AND origin = 'connector'"),
         postgresql_where=text("closed_at IS NULL AND origin = 'connector'"),
     ),
-)
+)  # fmt: skip
 
 LOOSE = "kind IS NOT NULL AND (case_id IS NULL OR (direction = 'outbound' AND customer_id IS NULL))"
 """Interactions whose case is still to be found, or follows from their parent or from who began the thread."""
@@ -325,7 +328,10 @@ interactions = Table(
     Index("ix_interactions_case_id", "case_id", "occurred_at"),
     Index("ix_interactions_profile_id", "profile_id", "occurred_at"),
     Index("ix_interactions_crm_contact_id", "crm_contact_id", "occurred_at"),
-    Index("ix_interactions_occurred_at", "occurred_at"),
+    Index(
+        "ix_interactions_occurred_at",  # all that volume counts: read without the table
+        "occurred_at", "case_id", "direction", "author_role", "kind", "channel", "network", "possible_duplicate",
+    ),
     Index("ix_interactions_reference", "reference"),
     Index(
         "ix_interactions_loose", "network", "scope", "thread",

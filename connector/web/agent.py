@@ -40,7 +40,7 @@ def inbox() -> str:
     ctx = context()
     tab = choice("tab", ("waiting", "answered"), "waiting") or "waiting"
     with ctx.store.read() as connection:
-        networks = cases.networks_in_use(connection)
+        networks = cases.networks_in_use(connection, ctx.channels.networks)
         wanted = CaseFilter(channel=choice("channel", CHANNEL_NAMES), network=choice("network", tuple(networks)))
         page = cases.inbox(connection, tab, wanted, cursor=cursor(), limit=PAGE_SIZE)
         return render_template(
@@ -61,7 +61,7 @@ def case_list() -> str:
     ctx = context()
     personal = may(Permission.PEOPLE_READ)
     with ctx.store.read() as connection:
-        networks = cases.networks_in_use(connection)
+        networks = cases.networks_in_use(connection, ctx.channels.networks)
         wanted = CaseFilter(
             channel=choice("channel", CHANNEL_NAMES),
             network=choice("network", tuple(networks)),

@@ -49,7 +49,7 @@ def people_list() -> str:
     """Social profiles, the latest seen first."""
     ctx = context()
     with ctx.store.read() as connection:
-        networks = cases.networks_in_use(connection)
+        networks = cases.networks_in_use(connection, ctx.channels.networks)
         network = choice("network", tuple(networks))
         page = people.profile_list(connection, network=network, handle=None, cursor=cursor(), limit=PAGE_SIZE)
         return render_template(

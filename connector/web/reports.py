@@ -40,7 +40,7 @@ def show(name: str) -> str:
     result = _result(name)
     word = _word(result.query.by)
     with context().store.read() as connection:
-        networks = case_queries.networks_in_use(connection)
+        networks = case_queries.networks_in_use(connection, context().channels.networks)
     return render_template(
         "report.html",
         section="reports",

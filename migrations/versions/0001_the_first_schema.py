@@ -381,15 +381,21 @@ def upgrade() -> None:
     )
     op.create_index("ix_cases_crm_contact_id", "cases", ["crm_contact_id"], unique=False)
     op.create_index("ix_cases_crm_number", "cases", ["crm_number"], unique=False)
-    op.create_index("ix_cases_first_inbound_at", "cases", ["first_inbound_at"], unique=False)
+    op.create_index(
+        "ix_cases_first_inbound_at",
+        "cases",
+        ["first_inbound_at", "first_response_at", "channel", "network", "is_deleted"],
+        unique=False,
+    )
     op.create_index(
         "ix_cases_inbox",
         "cases",
-        ["last_inbound_at", "id"],
+        ["last_inbound_at", "id", "last_outbound_at", "channel", "network", "is_deleted"],
         unique=False,
         sqlite_where=sa.text("closed_at IS NULL AND origin = 'connector'"),
         postgresql_where=sa.text("closed_at IS NULL AND origin = 'connector'"),
     )
+    op.create_index("ix_cases_network_opened_at", "cases", ["network", "opened_at"], unique=False)
     op.create_index(
         "ix_cases_open",
         "cases",
@@ -600,7 +606,12 @@ def upgrade() -> None:
             "kind IS NOT NULL AND (case_id IS NULL OR (direction = 'outbound' AND customer_id IS NULL))"
         ),
     )
-    op.create_index("ix_interactions_occurred_at", "interactions", ["occurred_at"], unique=False)
+    op.create_index(
+        "ix_interactions_occurred_at",
+        "interactions",
+        ["occurred_at", "case_id", "direction", "author_role", "kind", "channel", "network", "possible_duplicate"],
+        unique=False,
+    )
     op.create_index("ix_interactions_profile_id", "interactions", ["profile_id", "occurred_at"], unique=False)
     op.create_index("ix_interactions_reference", "interactions", ["reference"], unique=False)
     op.create_table(
