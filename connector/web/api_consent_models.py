@@ -1,0 +1,177 @@
+"""What the consent operations take and give."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import AliasChoices, AwareDatetime, BaseModel, Field, model_validator
+
+from connector.domain.consent import Answer, HoldReason, Method
+from connector.web.api_models import Paged
+
+ACCOUNT = AliasChoices("account", "profile_id")
+
+
+class NoticeRef(BaseModel, extra="forbid"):
+    """The published wording that was shown."""
+
+    id: str
+    version: str
+    lang: str = "en"
+
+
+class EvidenceIn(BaseModel, extra="forbid"):
+    """What shows the answer later."""
+
+    wording: str = Field(description="The text as it was shown or read aloud")
+    customer_words: str
+    reference: str | None = Field(None, validation_alias=AliasChoices("reference", "ref"))
+    said_at: AwareDatetime | None = Field(None, validation_alias=AliasChoices("said_at", "at"))
+
+
+class ConsentIn(BaseModel, extra="forbid"):
+    """An answer that an agent heard or read. The account is `profile_id`, or `network` with `handle`."""
+
+    profile_id: str | None = Field(None, validation_alias=ACCOUNT)
+    network: str | None = None
+    handle: str | None = None
+    scope: str = ""
+    contact_id: str
+    method: Method
+    notice: NoticeRef
+    answers: dict[str, bool | Answer] = Field(
+        description="Per purpose: yes, no, not_now; true and false are yes and no"
+    )
+    evidence: EvidenceIn
+
+
+class ChangeOut(BaseModel):
+    """One entry of the ledger and where its link stands after it."""
+
+    link_id: str
+    state: str
+    type: str
+    seq: int
+    hash: str
+    at: str | None
+    purposes: dict[str, str]
+    holds: list[str]
+
+
+class ReceiptOut(BaseModel):
+    """What the request did; no changes where there was nothing to change."""
+
+    link: str | None
+    receipt: list[ChangeOut]
+
+
+class RecordQuery(Paged):
+    """Whose records."""
+
+    profile_id: str | None = Field(None, validation_alias=ACCOUNT)
+    contact: str | None = None
+    link: str | None = None
+
+
+class EntryOut(BaseModel):
+    """One entry of the ledger, as it was written; nothing personal is in it."""
+
+    seq: int
+    at: str | None
+    type: str
+    link_id: str | None
+    hash: str
+    body: dict[str, Any]
+
+
+class EntryList(BaseModel):
+    """A page of ledger entries, oldest first."""
+
+    items: list[EntryOut]
+    next: str | None
+
+
+class LinkQuery(BaseModel, extra="forbid"):
+    """Whose links; one of the two."""
+
+    profile_id: str | None = Field(None, validation_alias=ACCOUNT)
+    contact: str | None = None
+
+    @model_validator(mode="after")
+    def _one_of_two(self) -> LinkQuery:
+        if self.profile_id is None and self.contact is None:
+            raise ValueError("give `account` or `contact`")
+        return self
+
+
+class GrantOut(BaseModel):
+    """The standing answer to one purpose."""
+
+    purpose: str
+    state: str
+    expires_at: str | None
+    notice_id: str | None
+    notice_version: str | None
+
+
+class LinkOut(BaseModel):
+    """A link: an account and a contact joined by consent, or asked about."""
+
+    id: str
+    profile_id: str
+    contact_id: str
+    state: str
+    h: int
+    c: int
+    asked_at: str | None
+    answered_at: str | None
+    ended_at: str | None
+    grants: list[GrantOut]
+    holds: list[str]
+
+
+class LinkList(BaseModel):
+    """Links, live ones first."""
+
+    items: list[LinkOut]
+
+
+class WithdrawIn(BaseModel, extra="forbid"):
+    """What the customer wants undone; every purpose unless some are named."""
+
+    purposes: list[str] | None = None
+    words: str | None = None
+    method: Method | None = None
+    said_at: AwareDatetime | None = None
+
+
+class HoldIn(BaseModel, extra="forbid"):
+    """Why the link rests."""
+
+    reason: HoldReason
+
+
+class ReasonIn(BaseModel, extra="forbid"):
+    """Why it ends."""
+
+    reason: str = Field(min_length=1, max_length=500)
+
+
+class PermitQuery(BaseModel, extra="forbid"):
+    """Which account, for which operation."""
+
+    profile_id: str = Field(validation_alias=ACCOUNT)
+    operation: str
+
+
+class PermitOut(BaseModel):
+    """The gate's answer at this moment, and why."""
+
+    allow: bool
+    operation: str
+    reason: str | None = None
+    detail: str | None = None
+    since: str | None = None
+    contact_id: str | None = None
+    purpose: str | None = None
+    link_id: str | None = None
