@@ -52,12 +52,14 @@ def suggest_files(
     processes: int = 1,
 ) -> Summary:
     """Writes one line of candidates per good profile, in input order; bad rows are told by line and skipped."""
+    if out.exists() and any(each.exists() and out.samefile(each) for each in (contacts, profiles)):
+        raise InputInvalid(f"{out} is read as well: give another file to write.")
     problems = _Counted(on_problem)
     with TemporaryDirectory(prefix="connector-suggest-") as folder:
         index = Path(folder) / "index.db"
         known = build_index(index, read_contacts(contacts, problems), lambda done: progress("contacts", done))
         answered = suggested = 0
-        with out.open("w", encoding="utf-8", newline="\n") as file:
+        with _written(out) as file:
             for lines in _answers(index, read_profiles(profiles, problems), limit, processes):
                 file.writelines(line for line, _ in lines)
                 answered += len(lines)
@@ -182,6 +184,15 @@ def _text(path: Path) -> TextIO:
         return path.open(encoding="utf-8-sig", errors="replace", newline="")
     except OSError as problem:
         raise InputInvalid(f"{path} cannot be read: {problem.strerror}.") from problem
+
+
+def _written(path: Path) -> TextIO:
+    try:
+        return path.open("w", encoding="utf-8", newline="\n")
+    except OSError as problem:
+        raise InputInvalid(
+            f"{path} cannot be written: {problem.strerror}; give a file in a folder of yours."
+        ) from problem
 
 
 def _without_nul(lines: Iterable[str]) -> Iterator[str]:

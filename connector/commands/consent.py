@@ -129,6 +129,8 @@ def withdraw_consent(
 @speaks_plainly
 def show_links(profile: str | None, contact: str | None, as_json: bool) -> None:
     """Show links, what they permit, and until when."""
+    if bool(profile) == bool(contact):
+        fail("Name an account (--profile) or a contact (--contact), one of the two.", WRONG_INPUT)
     with here() as ctx:
         views = show(ctx, profile_id=profile, contact_id=contact)
     if as_json:

@@ -16,11 +16,17 @@ from rich.table import Table
 from connector.errors import ConnectorError, Misconfigured, Refused, Retryable
 from connector.settings import Settings, load_settings
 
+_PRETTY = orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS
+"""Rows name their columns by a kind of text of SQLAlchemy's own, which orjson takes for no string."""
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
 FOUND_PROBLEMS = 1
 WRONG_INPUT = 2
+
+PORT = click.IntRange(0, 65_535)
+"""What an address can carry; 0 takes a free one."""
 
 
 def fail(message: str, code: int) -> NoReturn:
@@ -53,13 +59,13 @@ def settings_here() -> Settings:
 
 def print_json(value: Any) -> None:
     """One JSON document on stdout."""
-    click.echo(orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS, default=str).decode())
+    click.echo(orjson.dumps(value, option=_PRETTY, default=str).decode())
 
 
 def print_lines(rows: Iterable[Mapping[str, Any]]) -> None:
     """One JSON object a line on stdout."""
     for row in rows:
-        click.echo(orjson.dumps(row, default=str).decode())
+        click.echo(orjson.dumps(row, default=str, option=orjson.OPT_NON_STR_KEYS).decode())
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, empty: str) -> None:
@@ -74,6 +80,14 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, empty:
     for row in listed:
         table.add_row(*row)
     Console(width=None if sys.stdout.isatty() else 160, markup=False, highlight=False).print(table)
+
+
+def contents(path: Path) -> bytes:
+    """What a file holds; ends the command where it cannot be read."""
+    try:
+        return existing(str(path)).read_bytes()
+    except OSError as error:
+        fail(f"{path} cannot be read ({error.strerror}): give a file that this user may read.", WRONG_INPUT)
 
 
 def existing(path: str) -> Path:

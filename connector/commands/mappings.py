@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import click
 import orjson
 
-from connector.commands.console import FOUND_PROBLEMS, WRONG_INPUT, existing, fail, print_lines, speaks_plainly
+from connector.commands.console import (
+    FOUND_PROBLEMS,
+    WRONG_INPUT,
+    contents,
+    existing,
+    fail,
+    print_lines,
+    speaks_plainly,
+)
 from connector.settings import default_mappings_dir, load_settings
 
 
@@ -22,10 +31,11 @@ def mappings() -> None:
 def check(paths: tuple[Path, ...]) -> None:
     """Lint mapping files; all problems at once, each with file, line and cure."""
     from connector.mapping.channels import load_channels
-    from connector.mapping.tryout import check_mappings
+    from connector.mapping.tryout import check_mappings, mapping_files
 
     for path in paths:
-        existing(str(path))
+        if not mapping_files(existing(str(path))):
+            fail(f"{path} holds no mapping file: give a *.yml file, or a folder of them.", WRONG_INPUT)
     register = load_channels(default_mappings_dir() / "channels.yml") if paths else None
     problems = check_mappings(paths or (_folder(),), register)
     for problem in problems:
@@ -52,7 +62,7 @@ def try_file(source: str, file: Path, headers_file: Path | None, accounts: tuple
     if source not in known:
         fail(f"There is no mapping {source}: use one of {', '.join(sorted(known))}.", WRONG_INPUT)
     headers = {"content-type": content_type_of(file), **_headers(headers_file)}
-    tried = try_payload(known[source], existing(str(file)).read_bytes(), headers, accounts)
+    tried = try_payload(known[source], contents(file), headers, accounts)
     print_lines(tried.events)
     for failure in tried.failures:
         click.echo(f"{failure.path}: {failure.reason} {failure.cure}", err=True)
@@ -64,7 +74,7 @@ def _headers(file: Path | None) -> dict[str, str]:
     if file is None:
         return {}
     try:
-        value = orjson.loads(existing(str(file)).read_bytes())
+        value = orjson.loads(contents(file))
     except orjson.JSONDecodeError as error:
         fail(f"{file} is not JSON: {error}. Write one object of header names and values.", WRONG_INPUT)
     if not isinstance(value, dict):
@@ -98,14 +108,16 @@ def replay(fixtures: tuple[Path, ...], source: str, url: str | None, headers_fil
         if source not in ctx.sources:
             fail(f"There is no source {source}: use one of {', '.join(sorted(ctx.sources))}.", WRONG_INPUT)
         base, headers, refused = url or ctx.public_url, _headers(headers_file), 0
+        if urlsplit(base).scheme not in ("http", "https"):
+            fail(f"--url {base} is no web address: write http://HOST:PORT.", WRONG_INPUT)
         with requests.Session() as session:
             for fixture in fixtures:
                 kind = content_type_of(fixture) or "application/json"
-                body = existing(str(fixture)).read_bytes()
+                body = contents(fixture)
                 signed = signed_request(ctx.sources[source], ctx.public_url, body, kind, ctx.clock(), fixture.stem)
                 try:
                     answer = post(session, base.rstrip("/"), ctx.public_url, signed, kind, headers)
-                except requests.ConnectionError:
+                except requests.RequestException:
                     fail(
                         f"Nobody answers at {base}: start `connector run`, or give its address with --url.",
                         FOUND_PROBLEMS,

@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from connector.commands.console import fail, print_json, print_table, speaks_plainly
+from connector.commands.console import WRONG_INPUT, fail, print_json, print_table, speaks_plainly
 from connector.commands.place import here
 from connector.domain.people import USER_ROLES, Role
 from connector.flows import people
@@ -59,6 +59,8 @@ def list_users(as_json: bool) -> None:
 @speaks_plainly
 def change_user(name: str, role: str | None, new_password: bool, active: bool | None) -> None:
     """Change a person's role or password, or end the account."""
+    if role is None and active is None and not new_password:
+        fail("Nothing to change: give --role, --password, --active or --inactive.", WRONG_INPUT)
     password = _password() if new_password else None
     with here() as ctx:
         found = people.user_named(ctx, name)
@@ -126,5 +128,5 @@ def _password() -> str:
         return answer
     line = sys.stdin.readline().rstrip("\n")
     if not line:
-        fail("No password: type it when asked, or pipe it in.", 2)
+        fail("No password: type it when asked, or pipe it in.", WRONG_INPUT)
     return line

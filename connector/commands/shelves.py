@@ -16,6 +16,8 @@ from connector.store import outbox_shelf
 
 FROM_TERMINAL = "command line"
 PAGE = 1000
+ROW = click.IntRange(1, 2**63 - 1)
+"""A row's number: what both databases can hold."""
 
 
 @click.group()
@@ -49,7 +51,7 @@ def list_deliveries(source: str | None, reason: str | None, state: str, as_json:
 
 
 @deliveries.command("show")
-@click.argument("number", type=int)
+@click.argument("number", type=ROW)
 @click.option("--delivery", "is_delivery", is_flag=True, help="The number is a delivery's, not a shelf item's.")
 @speaks_plainly
 def show_delivery(number: int, is_delivery: bool) -> None:
@@ -69,7 +71,7 @@ def show_delivery(number: int, is_delivery: bool) -> None:
 
 
 @deliveries.command("retry")
-@click.argument("numbers", nargs=-1, type=int)
+@click.argument("numbers", nargs=-1, type=ROW)
 @click.option("--all", "everything", is_flag=True, help="Every open item, or those of --source and --reason.")
 @click.option("--source", help="With --all: only this source's.")
 @click.option("--reason", help="With --all: only items with this reason code.")
@@ -80,6 +82,10 @@ def retry_deliveries(
 ) -> None:
     """Work on shelved items again, from the stored body: after a mapping was corrected."""
     _numbers_or_all(numbers, everything)
+    if (source or reason) and not everything:
+        fail("--source and --reason go with --all: numbers say which rows by themselves.", WRONG_INPUT)
+    if are_deliveries and everything:
+        fail("--all retries items: name dead deliveries by their numbers.", WRONG_INPUT)
     with here() as ctx:
         if everything:
             changed = shelves.retry_all(ctx, FROM_TERMINAL, source=source, reason=reason)
@@ -91,7 +97,7 @@ def retry_deliveries(
 
 
 @deliveries.command("drop")
-@click.argument("numbers", nargs=-1, type=int, required=True)
+@click.argument("numbers", nargs=-1, type=ROW, required=True)
 @click.option("--delivery", "are_deliveries", is_flag=True, help="The numbers are deliveries'.")
 @speaks_plainly
 def drop_deliveries(numbers: tuple[int, ...], are_deliveries: bool) -> None:
@@ -110,7 +116,7 @@ def outbox() -> None:
 @outbox.command("list")
 @click.option("--state", type=click.Choice(["pending", "dead", "dropped", "sent"]), help="Only rows in this state.")
 @click.option("--code", "error_code", help="Only rows with this error code of the CRM.")
-@click.option("--limit", default=100, show_default=True)
+@click.option("--limit", default=100, show_default=True, type=click.IntRange(1, 10_000))
 @click.option("--json", "as_json", is_flag=True, help="One JSON document.")
 @speaks_plainly
 def list_outbox(state: str | None, error_code: str | None, limit: int, as_json: bool) -> None:
@@ -133,7 +139,7 @@ def list_outbox(state: str | None, error_code: str | None, limit: int, as_json: 
 
 
 @outbox.command("show")
-@click.argument("number", type=int)
+@click.argument("number", type=ROW)
 @speaks_plainly
 def show_outbox(number: int) -> None:
     """Show one outbox row; what it will send is built when it is sent, from the store and through the gate."""
@@ -145,7 +151,7 @@ def show_outbox(number: int) -> None:
 
 
 @outbox.command("retry")
-@click.argument("numbers", nargs=-1, type=int)
+@click.argument("numbers", nargs=-1, type=ROW)
 @click.option("--code", "error_code", help="Every dead row with this error code of the CRM.")
 @speaks_plainly
 def retry_outbox(numbers: tuple[int, ...], error_code: str | None) -> None:
@@ -160,7 +166,7 @@ def retry_outbox(numbers: tuple[int, ...], error_code: str | None) -> None:
 
 
 @outbox.command("drop")
-@click.argument("numbers", nargs=-1, type=int, required=True)
+@click.argument("numbers", nargs=-1, type=ROW, required=True)
 @speaks_plainly
 def drop_outbox(numbers: tuple[int, ...]) -> None:
     """Set rows aside; a later change of the same record queues it again."""

@@ -49,7 +49,7 @@ def check_mappings(paths: Iterable[Path], register: ChannelRegister | None = Non
     """
     problems: list[Problem] = []
     registers: dict[Path, ChannelRegister | None] = {}
-    for path in (each for given in paths for each in _files(given)):
+    for path in (each for given in paths for each in mapping_files(given)):
         home = path.parent.parent if path.parent.name == "sources" else path.parent
         if home not in registers:
             registers[home] = register or _register(home / "channels.yml", problems)
@@ -63,7 +63,8 @@ def check_mappings(paths: Iterable[Path], register: ChannelRegister | None = Non
     return problems
 
 
-def _files(given: Path) -> list[Path]:
+def mapping_files(given: Path) -> list[Path]:
+    """The mapping files that a path stands for: itself, or those of the folder or of its `sources/`."""
     if not given.is_dir():
         return [given]
     inside = given / "sources"
