@@ -260,7 +260,10 @@ def run_due(chores: Sequence[Chore], now: float) -> None:
 
 def hold(path: Path) -> TextIOWrapper:
     """The lock of the only worker, held until this process ends in whatever way; WorkerRunning when it is taken."""
-    file = path.open("a", encoding="ascii")
+    try:
+        file = path.open("a", encoding="ascii")
+    except OSError as error:
+        raise Misconfigured(f"{path} cannot be written ({error.strerror}): give this user write access.") from error
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:

@@ -32,17 +32,27 @@ def quoted(name: str) -> str:
     return f'"{name}"'
 
 
+class DataUnusable(Exception):
+    """The folder of the org's file cannot be used."""
+
+
 class Database:
     """One connection, used by one thread at a time: every use happens inside ``transaction()``."""
 
     def __init__(self, file: Path | None) -> None:
         self._lock = threading.RLock()
         self._depth = 0
-        self._connection = sqlite3.connect(file or ":memory:", check_same_thread=False, isolation_level=None)
-        self._connection.execute("PRAGMA journal_mode=WAL")
-        self._connection.execute("PRAGMA synchronous=NORMAL")
-        self._connection.execute("PRAGMA case_sensitive_like=OFF")
-        self._connection.executescript(TABLES)
+        try:
+            if file is not None:
+                file.parent.mkdir(parents=True, exist_ok=True)
+            self._connection = sqlite3.connect(file or ":memory:", check_same_thread=False, isolation_level=None)
+            self._connection.execute("PRAGMA journal_mode=WAL")
+            self._connection.execute("PRAGMA synchronous=NORMAL")
+            self._connection.execute("PRAGMA case_sensitive_like=OFF")
+            self._connection.executescript(TABLES)
+        except (OSError, sqlite3.Error) as error:
+            reason = error.strerror if isinstance(error, OSError) else error
+            raise DataUnusable(f"The org's file {file} cannot be used ({reason})") from error
 
     @contextmanager
     def transaction(self) -> Iterator[None]:

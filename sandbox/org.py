@@ -53,8 +53,6 @@ class Org:
         self.config = config or Config()
         self.clock = clock
         self.data = data
-        if data is not None:
-            data.mkdir(parents=True, exist_ok=True)
         self.db = Database(data / "org.sqlite3" if data else None)
         self.faults = FaultPlan()
         self.usage = Usage(self.config)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import socket
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -11,6 +13,7 @@ from flask import Flask
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
 from sandbox.app import create_sandbox
+from sandbox.database import DataUnusable
 from sandbox.org import Clock, Config, Org, wall_clock
 from sandbox.tls import certificate
 
@@ -39,7 +42,12 @@ class SandboxServer:
         config: Config | None = None,
         clock: Clock = wall_clock,
     ) -> None:
-        self.app: Flask = create_sandbox(data, config, clock)
+        listener = _listen(host, port)
+        try:
+            self.app: Flask = create_sandbox(data, config, clock)
+        except DataUnusable:
+            listener.close()
+            raise
         self.org: Org = self.app.extensions["sandbox"]
         self.certificate: Path | None = None
         context = None
@@ -47,8 +55,9 @@ class SandboxServer:
             self.certificate, key = certificate(data)
             context = (str(self.certificate), str(key))
         self._server: BaseWSGIServer = make_server(
-            host, port, self.app, threaded=True, request_handler=_Handler, ssl_context=context
+            host, port, self.app, threaded=True, request_handler=_Handler, ssl_context=context, fd=listener.fileno()
         )
+        listener.close()  # the server works on its own copy
         self.url = f"{'https' if tls else 'http'}://{host}:{self._server.port}"
         self._thread: threading.Thread | None = None
 
@@ -83,6 +92,31 @@ class SandboxServer:
         self.stop()
 
 
-def serve(host: str = "127.0.0.1", port: int = 8801, data: Path | None = None, tls: bool = False) -> None:
-    """Runs the org in the foreground until interrupted."""
-    SandboxServer(port, data, tls, host=host).run()
+def serve(
+    host: str = "127.0.0.1",
+    port: int = 8801,
+    data: Path | None = None,
+    tls: bool = False,
+    on_ready: Callable[[str], None] = lambda _url: None,
+) -> None:
+    """Runs the org in the foreground until interrupted; ``on_ready`` is told its address.
+
+    Raises OSError when the address cannot be had, DataUnusable when the folder cannot.
+    """
+    server = SandboxServer(port, data, tls, host=host)
+    on_ready(server.url)
+    server.run()
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    # The web server's own way to say that a port is taken is to end the process.
+    family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    listener = socket.socket(family, kind, protocol)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(128)
+    except OSError:
+        listener.close()
+        raise
+    return listener

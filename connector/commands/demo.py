@@ -12,7 +12,7 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from connector.commands.console import speaks_plainly
+from connector.commands.console import PORT, speaks_plainly
 
 if TYPE_CHECKING:
     from connector.demo.summary import Summary
@@ -22,8 +22,8 @@ STEPS = 10
 
 @click.command()
 @click.option("--once", is_flag=True, help="Print the summary and stop, instead of serving the pages.")
-@click.option("--port", type=int, help="Port of the pages; 8080 if not said, and any free one with --once.")
-@click.option("--org-port", type=int, help="Port of the sandbox org; 8801 if not said, and any free one with --once.")
+@click.option("--port", type=PORT, help="Port of the pages; 8080 if not said, and any free one with --once.")
+@click.option("--org-port", type=PORT, help="Port of the sandbox org; 8801 if not said, and any free one with --once.")
 @click.option(
     "--data", type=click.Path(path_type=Path), default=Path(".connector"), show_default=True, help="Folder to use."
 )

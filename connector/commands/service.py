@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from connector.commands.console import fail, speaks_plainly
+from connector.commands.console import PORT, fail, speaks_plainly
 from connector.commands.place import here
 from connector.composition import build_context
 from connector.logs import configure_logs
@@ -17,7 +17,7 @@ from connector.store.unit_of_work import open_store
 
 @click.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option("--port", default=8080, show_default=True, help="Port to listen on; 0 takes a free one.")
+@click.option("--port", default=8080, show_default=True, type=PORT, help="Port to listen on; 0 takes a free one.")
 @speaks_plainly
 def run(host: str, port: int) -> None:
     """Run everything in one process: web, worker, schedule."""
@@ -90,17 +90,19 @@ def first_admin(settings: Settings) -> None:
 
 @click.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option("--port", default=8801, show_default=True, help="Port to listen on.")
+@click.option("--port", default=8801, show_default=True, type=PORT, help="Port to listen on; 0 takes a free one.")
 @click.option("--data", type=click.Path(path_type=Path), help="Folder for the org's file; without it, memory only.")
 @click.option("--tls", is_flag=True, help="Serve https with a self-signed certificate.")
 @speaks_plainly
 def sandbox(host: str, port: int, data: Path | None, tls: bool) -> None:
     """Run a local Salesforce-compatible org: to try, to test, to break on purpose."""
+    from sandbox.database import DataUnusable
     from sandbox.server import serve
 
-    click.echo(f"An empty org at {'https' if tls else 'http'}://{host}:{port}; Ctrl-C stops it.", err=True)
     try:
-        serve(host, port, data, tls)
+        serve(host, port, data, tls, on_ready=lambda url: click.echo(f"An org at {url}; Ctrl-C stops it.", err=True))
+    except DataUnusable as error:
+        fail(f"{error}: choose another --data folder.", 1)
     except OSError as error:
         fail(
             f"The sandbox cannot listen on {host}:{port} ({error.strerror}): choose another --port.",

@@ -33,7 +33,8 @@ from connector.store.outbox_shelf import counts
 from connector.store.tables import social_profiles
 from connector.store.unit_of_work import open_store
 from connector.web.server import Serving
-from connector.worker import Worker
+from connector.worker import Worker, hold
+from sandbox.database import DataUnusable
 from sandbox.org import Config
 from sandbox.server import SandboxServer
 
@@ -76,9 +77,13 @@ def set_up(place: Place, *, port: int, org_port: int, step: Step) -> Telling:
 
 def _set_up(place: Place, port: int, org_port: int, step: Step, stack: ExitStack) -> Telling:
     step("Starting the sandbox org")
+    with hold(place.folder / "connector.db.worker"):
+        pass  # a demo or `connector run` that still works here would lose its org's address and its port
     config = Config(client_id=CLIENT_ID, client_secret=place.secret("crm_client_secret"))
     try:
         server = stack.enter_context(SandboxServer(org_port, place.folder / "org", config=config))
+    except DataUnusable as error:
+        raise Misconfigured(f"{error}: choose another --data folder.") from error
     except OSError as error:
         raise Misconfigured(
             f"Port {org_port} is taken ({error.strerror}): stop what uses it, or choose --org-port."
