@@ -7,12 +7,13 @@ the database, a page or a log.
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from connector.errors import Problem, SettingsInvalid
@@ -28,6 +29,9 @@ SECRET = frozenset({"secret_key", "crm_client_secret", "crm_private_key", "admin
 SOURCE_KEYS = frozenset(
     {"mapping", "verification", "secrets", "account_ids", "verify_token", "topics", "max_bytes", "username", "audience"}
 )
+SOURCE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+RESERVED_NAMES = frozenset({"api"})
+"""Cases posted to the API are deliveries of this source."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +179,7 @@ class _Reader:
             self.problem("CONNECTOR_CLOCK_FILE", f"names {clock}, which does not exist.", "Unset it outside tests.")
         return Settings(
             data_dir=data_dir,
-            database_url=values["database_url"] or f"sqlite:///{data_dir / 'connector.db'}",
+            database_url=self._database_url(values["database_url"]) or f"sqlite:///{data_dir / 'connector.db'}",
             public_url=self._public_url(values["public_url"]),
             secret_key=self._secret_key(values["secret_key"]),
             timezone=self._timezone(values["timezone"]),
@@ -184,7 +188,7 @@ class _Reader:
             sources=self._sources(),
             clock_file=clock,
             admin_password=values["admin_password"],
-            inbox_cap=self.convert("inbox_cap", int, "Give a whole number of waiting deliveries.", 100_000),
+            inbox_cap=self.convert("inbox_cap", _above_zero, "Give a whole number of waiting deliveries.", 100_000),
             company=values["company"],
         )
 
@@ -193,9 +197,20 @@ class _Reader:
             self.problem("CONNECTOR_SECRET_KEY", "is shorter than 32 characters.", "Make one: `openssl rand -hex 32`.")
         return key
 
+    def _database_url(self, url: str) -> str:
+        scheme, _, rest = url.partition("://")
+        if url and not (scheme.startswith(("sqlite", "postgresql")) and rest and rest not in ("/", "/:memory:")):
+            # Never quoted: it may hold a password.
+            self.problem(
+                self.value("database_url")[1],
+                "is no address of a database that lasts.",
+                "Use sqlite:///PATH or postgresql+psycopg://USER@HOST/DB.",
+            )
+        return url
+
     def _public_url(self, url: str) -> str:
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+        parts = _parts(url)
+        if parts is None or parts.scheme not in ("http", "https") or parts.query or parts.fragment:
             self.problem(
                 self.value("public_url")[1],
                 f"is {url!r}.",
@@ -238,7 +253,7 @@ class _Reader:
         if values["crm_private_key"] and not values["crm_username"]:
             self.problem("CONNECTOR_CRM_USERNAME", "is not set.", "JWT bearer needs the integration user's name.")
         version = self.convert("crm_api_version", float, "Give a version such as 66.0.", 66.0)
-        if version < API_FLOOR:
+        if not version >= API_FLOOR:
             self.problem("CONNECTOR_CRM_API_VERSION", f"is {version}.", f"Use {API_FLOOR} or newer.")
         share = self.convert("crm_share", float, "Give a share between 0 and 1.", 0.2)
         if not 0 < share <= 1:
@@ -264,6 +279,12 @@ class _Reader:
 
     def _source(self, name: str, raw: Any) -> SourceSettings | None:
         where = f"{self.path}: sources.{name}"
+        if not SOURCE_NAME.fullmatch(name) or name in RESERVED_NAMES:
+            self.problem(
+                where,
+                "cannot be a source's name: it is the last part of the webhook address.",
+                f"Use letters, digits, _ and -; not {' or '.join(sorted(RESERVED_NAMES))}.",
+            )
         if not isinstance(raw, dict):
             self.problem(where, "is not a table.", f"Write a [sources.{name}] section.")
             return None
@@ -284,7 +305,7 @@ class _Reader:
                 "Keep the current one and, while rotating, the previous.",
             )
         limit = raw.get("max_bytes")
-        if limit is not None and (not isinstance(limit, int) or limit < 1):
+        if limit is not None and (not isinstance(limit, int) or isinstance(limit, bool) or limit < 1):
             self.problem(f"{where}.max_bytes", f"is {limit!r}.", "Give a whole number of bytes.")
             limit = None
         return SourceSettings(
@@ -308,9 +329,27 @@ class _Reader:
         return [str(each) for each in value]
 
 
+def _above_zero(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise ValueError(text)
+    return number
+
+
+def _parts(url: str) -> SplitResult | None:
+    try:
+        parts = urlsplit(url)
+        whole = bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a bracket that is not closed, a port that is none
+        return None
+    return parts if whole else None
+
+
 def allowed_crm_host(url: str) -> bool:
     """Whether an address may be called as the CRM: https at *.salesforce.com, or loopback (the sandbox)."""
-    parts = urlsplit(url)
+    parts = _parts(url)
+    if parts is None:
+        return False
     host = parts.hostname or ""
     if host in ("127.0.0.1", "localhost", "::1"):
         return parts.scheme in ("http", "https")

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 import click
 
 from connector.commands.console import FOUND_PROBLEMS, fail, print_json, speaks_plainly
-from connector.composition import build_crm, build_sources, load_rules
+from connector.composition import Rules, build_crm, build_sources, load_rules
 from connector.errors import ConnectorError, MappingInvalid, Problem, SettingsInvalid
 from connector.settings import Settings, load_settings
 from connector.store.migrate import schema_problem
@@ -100,16 +100,30 @@ def _settings(settings: Settings) -> Iterator[Finding]:
 
 def _mappings(settings: Settings) -> Iterator[Finding]:
     rules = load_rules(settings)
-    sources = build_sources(settings, rules)
     yield Finding(
         "mappings", True, f"{len(rules.mappings)} senders known, {len(rules.consent.notices)} consent wordings."
     )
+    yield from _guarded("sources", lambda: _sources(settings, rules))
+
+
+def _sources(settings: Settings, rules: Rules) -> Iterator[Finding]:
+    sources = build_sources(settings, rules)
     if not sources:
         yield Finding(
             "sources", False, "No source is configured.", "Add [sources.NAME] to connector.toml (docs/settings.md)."
         )
-    for name in sources:
+    for name, source in sources.items():
         yield Finding("sources", True, f"{name}: paste {settings.public_url}/webhooks/{name} at the provider.")
+        if source.mapping.handshake == "meta" and not source.verify_token:
+            yield Finding(
+                "sources", False, f"{name}: verify_token is not set, so the provider's challenge is refused.",
+                "Choose one, and give the same on the provider's page.",
+            )  # fmt: skip
+        if source.mapping.handshake == "websub" and not source.topics:
+            yield Finding(
+                "sources", False, f"{name}: topics is empty, so no subscription is confirmed.",
+                "List the feed addresses you subscribe to.",
+            )  # fmt: skip
 
 
 def _store(settings: Settings) -> Iterator[Finding]:

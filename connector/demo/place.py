@@ -31,6 +31,9 @@ SOURCES: dict[str, tuple[str, tuple[str, ...]]] = {
 PASSWORD_SENDERS = frozenset({"postmark"})
 """These sign nothing: a user and password in the webhook's address are their proof."""
 
+CHALLENGED = frozenset({"messenger", "facebook_page", "instagram", "whatsapp"})
+"""Meta asks for a token of ours before it sends anything."""
+
 STORY_DAYS_AGO = 2
 CLIENT_ID = "connector-demo"
 
@@ -49,11 +52,16 @@ class Place:
     def keep(self, name: str, make: str) -> str:
         """The text kept under this name; made once, readable by this user only."""
         path = self.folder / "secrets" / name
-        if not path.exists():
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            path.touch(mode=0o600)
-            path.write_text(make, encoding="utf-8")
-        return path.read_text(encoding="utf-8").strip()
+        try:
+            if not path.exists():
+                path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                path.touch(mode=0o600)
+                path.write_text(make, encoding="utf-8")
+            return path.read_text(encoding="utf-8").strip()
+        except OSError as error:
+            raise Misconfigured(
+                f"{path} cannot be read or written: {error.strerror}; choose another --data folder."
+            ) from error
 
     def secret(self, name: str) -> str:
         """A random secret of this demo."""
@@ -89,6 +97,9 @@ class Place:
                 f'secrets = ["{self._reference(f"source_{name}")}"]',
                 f"account_ids = [{listed}]",
             ]
+            if mapping in CHALLENGED:
+                self.secret("verify_token")
+                lines.append(f'verify_token = "{self._reference("verify_token")}"')
         try:
             self.config.write_text("\n".join(lines) + "\n", encoding="utf-8")
         except OSError as error:

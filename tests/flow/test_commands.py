@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +12,9 @@ from click.testing import CliRunner, Result
 
 from connector.cli import COMMANDS, main
 from connector.demo.place import Place, open_place
+from connector.store.outbox import queue
+from connector.store.unit_of_work import open_store
+from connector.worker import hold
 
 ROOT = Path(__file__).resolve().parents[2]
 NOWHERE = "http://127.0.0.1:9"
@@ -227,3 +231,119 @@ def test_replay_says_when_nobody_answers(terminal: Terminal) -> None:
     answer = terminal("replay", str(fixture), "--source", "x", "--url", NOWHERE)
     assert answer.exit_code == 1
     assert "Nobody answers" in answer.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("deliveries", "show", "99999999999999999999999"), "range"),
+        (("deliveries", "retry", "1", "--source", "x"), "--all"),
+        (("outbox", "list", "--limit", "0"), "range"),
+        (("outbox", "show", "77"), "outbox list"),
+        (("user", "change", "admin"), "Nothing to change"),
+        (("consent", "show", "--profile", "p", "--contact", "c"), "one of the two"),
+        (("run", "--port", "99999"), "range"),
+        (("sandbox", "--port", "99999"), "range"),
+        (("mappings", "try", "x", "."), "cannot be read"),
+        (("mappings", "check", "docs"), "no mapping file"),
+        (("replay", ".", "--source", "x"), "cannot be read"),
+        (("replay", "README.md", "--source", "x", "--url", "nowhere"), "no web address"),
+    ],
+)
+def test_wrong_input_is_told_in_a_sentence(terminal: Terminal, words: tuple[str, ...], told: str) -> None:
+    answer = terminal(*words)
+    assert answer.exit_code == 2
+    assert told in answer.stderr
+
+
+@pytest.mark.parametrize("out", [".", "nowhere/s.jsonl", "c.csv"])
+def test_suggest_never_writes_over_its_input_and_says_where_it_cannot_write(
+    terminal: Terminal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, out: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("c.csv").write_text("contact_id,first_name\n003A,Mara\n", encoding="utf-8")
+    Path("p.jsonl").write_text('{"profile_id": "p1"}\n', encoding="utf-8")
+    answer = terminal("suggest", "--contacts", "c.csv", "--profiles", "p.jsonl", "--out", out)
+    assert answer.exit_code == 2
+    assert out in answer.stderr
+    assert Path("c.csv").read_text(encoding="utf-8").startswith("contact_id")
+
+
+def test_an_outbox_row_is_shown_as_json(place: Place, terminal: Terminal) -> None:
+    store = open_store(f"sqlite:///{place.folder / 'connector.db'}")
+    with store.begin() as uow:
+        queue(uow, "Case", "5b2de1dd-8316-5144-a01e-a3188e2b37d8")
+    store.close()
+    assert json.loads(terminal("outbox", "show", "1").stdout)["object"] == "Case"
+    assert json.loads(terminal("outbox", "list", "--state", "pending", "--json").stdout)[0]["id"] == 1
+
+
+@pytest.mark.parametrize(
+    ("setting", "told"),
+    [
+        ('database_url = "nonsense"', "database_url"),
+        ('database_url = "sqlite://"', "database_url"),
+        ('public_url = "http://[::1"', "public_url"),
+        ('public_url = "https://care.example:99999999"', "public_url"),
+        ('crm_url = "https://[::1"', "crm_url"),
+        ('crm_api_version = "nan"', "API_VERSION"),
+        ("inbox_cap = 0", "inbox_cap"),
+        ('[sources."a b/c"]\nmapping = "x"\nsecrets = ["s"]', "a b/c"),
+        ('[sources.api]\nmapping = "x"\nsecrets = ["s"]', "sources.api"),
+    ],
+)
+def test_a_setting_that_cannot_work_is_named_with_its_cure(tmp_path: Path, setting: str, told: str) -> None:
+    config = tmp_path / "connector.toml"
+    config.write_text(setting, encoding="utf-8")
+    answer = Terminal(config)("check", "--offline")
+    assert answer.exit_code == 1
+    assert f"PROBLEM settings  {config}: {told}" in answer.stdout or told in answer.stdout
+
+
+def test_a_database_address_is_never_quoted_since_it_may_hold_a_password(tmp_path: Path) -> None:
+    config = tmp_path / "connector.toml"
+    config.write_text('database_url = "postgres://care:hunter22@db/connector"', encoding="utf-8")
+    assert "hunter22" not in Terminal(config)("check", "--offline").output
+
+
+@pytest.mark.parametrize(
+    ("damage", "told"),
+    [(b"no database at all" * 100, "damaged"), (b"SQLite format 3\0" + b"\xff" * 4080, "damaged")],
+)
+def test_a_damaged_store_is_told_with_its_cure(place: Place, damage: bytes, told: str) -> None:
+    (place.folder / "connector.db").write_bytes(damage)
+    for words in (("check", "--offline"), ("migrate",), ("outbox", "list")):
+        answer = Terminal(place.config)(*words)
+        assert answer.exit_code == 1
+        assert told in answer.output
+
+
+def test_check_misses_the_token_that_metas_challenge_asks_for(place: Place, terminal: Terminal) -> None:
+    lines = place.config.read_text(encoding="utf-8").splitlines()
+    place.config.write_text("\n".join(each for each in lines if "verify_token" not in each), encoding="utf-8")
+    answer = terminal("check", "--offline")
+    assert answer.exit_code == 1
+    assert "whatsapp: verify_token is not set" in answer.stdout
+
+
+def test_a_second_demo_in_the_same_folder_leaves_the_first_alone(place: Place, terminal: Terminal) -> None:
+    before = place.config.read_text(encoding="utf-8")
+    with hold(place.folder / "connector.db.worker"):
+        answer = terminal("demo", "--once", "--data", str(place.folder))
+    assert answer.exit_code == 1
+    assert "Another worker" in answer.stderr
+    assert place.config.read_text(encoding="utf-8") == before
+
+
+def test_a_taken_port_of_the_sandbox_is_told_in_a_sentence(terminal: Terminal) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        answer = terminal("sandbox", "--port", str(taken.getsockname()[1]))
+    assert answer.exit_code == 1
+    assert "choose another --port" in answer.stderr
+
+
+def test_a_sandbox_whose_folder_is_a_file_says_so(terminal: Terminal, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    answer = terminal("sandbox", "--port", "0", "--data", str(tmp_path / "file"))
+    assert answer.exit_code == 1
+    assert "choose another --data" in answer.stderr
