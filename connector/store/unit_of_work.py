@@ -16,7 +16,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DatabaseError, OperationalError
 
 from connector.errors import Misconfigured, StoreBusy
 
@@ -107,7 +107,9 @@ class Store:
         try:
             with self.turn(), self.engine.begin() as connection:
                 yield UnitOfWork(connection)
-        except OperationalError as error:
+        except DatabaseError as error:
+            if not _is_fault(error):
+                raise
             raise as_store_error(error) from error
 
     @contextmanager
@@ -116,7 +118,9 @@ class Store:
         try:
             with self.engine.connect().execution_options(read_only=True) as connection:
                 yield connection
-        except OperationalError as error:
+        except DatabaseError as error:
+            if not _is_fault(error):
+                raise
             raise as_store_error(error) from error
 
     def close(self) -> None:
@@ -124,15 +128,53 @@ class Store:
         self.engine.dispose()
 
 
-def as_store_error(error: OperationalError) -> StoreBusy:
+_FAULTS: tuple[tuple[tuple[str, ...], str, float], ...] = (
+    (
+        ("full", "no space"),
+        "The store's disk is full: free space in the data directory; senders will send again.",
+        60,
+    ),
+    (
+        ("readonly", "read-only"),
+        "The store is read-only: give this user write access to the data directory.",
+        60,
+    ),
+    (
+        ("unable to open", "permission denied"),
+        "The store cannot be opened: check CONNECTOR_DATABASE_URL, and that this user may read and write there.",
+        60,
+    ),
+    (
+        ("not a database", "malformed"),
+        "The store's file is damaged, or no SQLite database: restore it from a backup, or correct the path.",
+        60,
+    ),
+    (
+        ("no such table", "no such column"),
+        "The store's tables are not those of this release: run `connector migrate`.",
+        60,
+    ),
+    (
+        ("connection failed", "failed to resolve", "connection refused", "does not exist", "authentication failed"),
+        "The database does not answer, or refuses the login: see that it runs, and check CONNECTOR_DATABASE_URL; "
+        "senders will send again.",
+        5,
+    ),
+)
+"""What the databases say (in part), what a person is told, and after how many seconds it is worth another try."""
+
+
+def _is_fault(error: DatabaseError) -> bool:
+    # SQLite says "not a database" by the base class; the other subclasses tell of what we asked, not of the database.
+    return isinstance(error, OperationalError) or type(error) is DatabaseError
+
+
+def as_store_error(error: DatabaseError) -> StoreBusy:
     """The database's fault as our own, with the cure."""
     words = str(error.orig).lower()
-    if "full" in words or "no space" in words:
-        return StoreBusy(
-            "The store's disk is full: free space in the data directory; senders will send again.", retry_after=60
-        )
-    if "readonly" in words or "read-only" in words:
-        return StoreBusy("The store is read-only: give this user write access to the data directory.", retry_after=60)
+    for parts, told, seconds in _FAULTS:
+        if any(part in words for part in parts):
+            return StoreBusy(told, retry_after=seconds)
     return StoreBusy("The store is busy or away; senders will send again.", retry_after=5)
 
 
@@ -154,7 +196,7 @@ def _sqlite_engine(url: str, path: str | None) -> Engine:
     if path and path != ":memory:":
         folder = Path(path).expanduser().parent
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
             raise Misconfigured(
                 f"The data directory {folder} cannot be made: {error.strerror}; set CONNECTOR_DATA_DIR."
