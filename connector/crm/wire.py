@@ -73,7 +73,10 @@ class CrmSession(requests.Session):
                 method, url, headers=_own(headers or {}), timeout=self._timeout, allow_redirects=False, **options
             )
         except requests.RequestException as error:
-            raise CrmUnavailable(f"The CRM at {urlsplit(url).hostname} did not answer ({_why(error)}).") from error
+            host = urlsplit(url).netloc.rpartition("@")[2]
+            raise CrmUnavailable(
+                f"The CRM at {host} did not answer ({_why(error)}): check the network and CONNECTOR_CRM_URL."
+            ) from error
         self._meter.read_header(answer.headers.get("Sforce-Limit-Info"))
         self._meter.read_date(answer.headers.get("Date"))
         if answer.status_code >= 300:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -53,7 +54,18 @@ def forget_old(ctx: Context) -> Forgotten:
 
 def lock_file(ctx: Context) -> Path | None:
     """Where the only worker of a SQLite store holds its lock; None on PostgreSQL, where many may work."""
+    database = _database_file(ctx)
+    return None if database is None else Path(f"{database}.worker")
+
+
+def free_bytes(ctx: Context) -> int | None:
+    """How much the disk under a SQLite store still takes; None where the store has no file here."""
+    database = _database_file(ctx)
+    return None if database is None else shutil.disk_usage(database.parent).free
+
+
+def _database_file(ctx: Context) -> Path | None:
     database = ctx.store.engine.url.database
     if not ctx.store.is_sqlite or not database or database == ":memory:":
         return None
-    return Path(f"{database}.worker")
+    return Path(database)

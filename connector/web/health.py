@@ -37,6 +37,7 @@ def readyz() -> tuple[Response, int]:
     body = {
         "status": "ready" if found.is_ready else "not ready",
         "problems": [{"problem": problem, "cure": cure} for problem, cure in found.problems],
+        "warnings": [{"problem": problem, "cure": cure} for problem, cure in found.warnings],
         "oldest_unprocessed_delivery_seconds": round(found.delivery_age, 3),
         "waiting_deliveries": found.health.waiting_deliveries,
         "outbox_age_seconds": round(found.outbox_age, 3),

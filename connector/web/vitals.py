@@ -10,11 +10,14 @@ from sqlalchemy import Connection
 
 from connector.domain.events import to_millis
 from connector.flows.context import Context
+from connector.flows.upkeep import free_bytes
 from connector.queries import operations
 from connector.web.present import count, duration, plural
 
 SLOW_DELIVERY_SECONDS = 300
 SLOW_OUTBOX_SECONDS = 900
+NO_DISK_BYTES = 4 * 1024 * 1024
+LITTLE_DISK_BYTES = 500 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +31,8 @@ class Vitals:
     newest_age: float | None
     problems: tuple[tuple[str, str], ...]
     """Each with its cure; empty when all is well."""
+    warnings: tuple[tuple[str, str], ...]
+    """What does not keep the service from its work yet, each with its cure."""
 
     @property
     def is_ready(self) -> bool:
@@ -39,6 +44,8 @@ class Vitals:
         """The state in one sentence."""
         if self.problems:
             return self.problems[0][0]
+        if self.warnings:
+            return self.warnings[0][0]
         start = "It works, but some things need a person" if stuck(self.health) else "All well"
         waiting = self.health.waiting_deliveries + self.health.waiting_outbox
         rest = f"{count(waiting)} on the way" if waiting else "nothing waiting"
@@ -62,6 +69,7 @@ def vitals(ctx: Context, connection: Connection) -> Vitals:
         last_event=last_event,
         newest_age=_age(max(heard), now) if heard else None,
         problems=tuple(_problems(ctx, health, delivery_age, outbox_age)),
+        warnings=tuple(_warnings(ctx, health)),
     )
 
 
@@ -71,12 +79,19 @@ def writing(health: operations.Health) -> Mapping[str, Any]:
     return fact if isinstance(fact, dict) else {}
 
 
+_READING = {"crm_login_failed": "login", "crm_rate_limited": "limited", "misconfigured": "halted"}
+"""What a fault of reading the CRM stands for; any other means that it is away."""
+
+
 def crm_login(health: operations.Health) -> str:
     """How the CRM took the last call: ok, login, halted, limited, away; or unknown before the first."""
     breaker = writing(health).get("breaker")
-    if not isinstance(breaker, dict):
-        return "unknown"
-    return str(breaker.get("why") or "ok") if breaker.get("failures") or breaker.get("why") == "limited" else "ok"
+    if isinstance(breaker, dict) and (breaker.get("failures") or breaker.get("why") == "limited"):
+        return str(breaker.get("why") or "ok")
+    reading = health.crm.get("reading", {}).get("value")
+    if isinstance(reading, dict) and reading.get("code"):
+        return _READING.get(str(reading["code"]), "away")
+    return "ok" if isinstance(breaker, dict) or isinstance(reading, dict) else "unknown"
 
 
 def _age(since: int | None, now: int) -> float:
@@ -85,6 +100,13 @@ def _age(since: int | None, now: int) -> float:
 
 def _problems(ctx: Context, health: operations.Health, delivery_age: float, outbox_age: float) -> list[tuple[str, str]]:
     found = []
+    if (free := free_bytes(ctx)) is not None and free < NO_DISK_BYTES:
+        found.append(
+            (
+                "The disk of the store is full: nothing new is taken, senders get 503 and send again.",
+                "Free space in the data directory.",
+            )
+        )
     if delivery_age > SLOW_DELIVERY_SECONDS:
         found.append(
             (
@@ -106,6 +128,21 @@ def _problems(ctx: Context, health: operations.Health, delivery_age: float, outb
                 "Run `connector check`: the login, the API budget or the network may be the cause.",
             )
         )
+    return found
+
+
+def _warnings(ctx: Context, health: operations.Health) -> list[tuple[str, str]]:
+    found = []
+    if ctx.crm is not None and crm_login(health) == "away":
+        found.append(
+            (
+                "The CRM does not answer: cases still come in, writes wait and go out when it does.",
+                "Run `connector check`: the network, CONNECTOR_CRM_URL or the org may be the cause.",
+            )
+        )
+    free = free_bytes(ctx)
+    if free is not None and NO_DISK_BYTES <= free < LITTLE_DISK_BYTES:
+        found.append((f"The disk of the store has {free // 2**20} MiB left.", "Free space in the data directory."))
     return found
 
 

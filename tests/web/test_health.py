@@ -118,3 +118,38 @@ def test_the_health_page_says_it_in_one_sentence(site: Site, seed: Seed) -> None
     page = site.as_user("admin").get("/admin").text
     assert "some things need a person" in page
     assert "1 record the CRM will not take" in page
+
+
+def test_a_crm_that_does_not_answer_is_told_in_words_while_intake_goes_on(site: Site) -> None:
+    """Not a reason to take no deliveries, so still 200; but neither is all well."""
+    there = with_crm(site)
+    writing(there, "away")
+    status, told = ready(there)
+    assert (status, told["crm"], told["problems"]) == (200, "away", [])
+    assert "does not answer" in told["warnings"][0]["problem"]
+    page = there.as_user("admin").get("/admin").text
+    assert "The CRM does not answer" in page
+    assert "All well" not in page
+
+
+@pytest.mark.parametrize(
+    ("code", "crm", "status"),
+    [("crm_unavailable", "away", 200), ("crm_login_failed", "login", 503), ("", "ok", 200)],
+)
+def test_a_crm_that_cannot_be_read_is_told_even_when_nothing_is_to_be_written(
+    site: Site, code: str, crm: str, status: int
+) -> None:
+    there = with_crm(site)
+    with site.ctx.store.begin() as uow:
+        write_state(uow, "reading", {"code": code, "message": "x"} if code else {})
+    found, told = ready(there)
+    assert (found, told["crm"]) == (status, crm)
+
+
+def test_a_full_disk_is_not_ready(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Senders are getting 503: whoever watches must hear of it."""
+    monkeypatch.setattr("connector.web.vitals.free_bytes", lambda _ctx: 0)
+    status, told = ready(site)
+    assert status == 503
+    assert "full" in told["problems"][0]["problem"]
+    assert "full" in site.as_user("admin").get("/admin").text

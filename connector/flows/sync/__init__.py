@@ -9,7 +9,7 @@ import structlog
 
 from connector.crm.port import CRM
 from connector.domain.pacing import DAY_MS, UNKNOWN_TOTAL
-from connector.errors import Misconfigured
+from connector.errors import ConnectorError, Misconfigured, StoreBusy
 from connector.flows.context import Context
 from connector.flows.sync.born import BornReader
 from connector.flows.sync.cases import CaseReader
@@ -21,6 +21,9 @@ from connector.store.crm_state import hold_state, read_state, write_state
 from connector.store.queues import database_now
 
 log = structlog.get_logger(__name__)
+
+READING = "reading"
+"""The name under which the fault of the last reading is kept; empty when there was none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +76,15 @@ def _sync(ctx: Context, crm: CRM, mapping: CrmMapping, *, full: bool, on_progres
     return SyncReport(contacts, users, tally.ours, tally.born, tally.skipped, born, calls)
 
 
+def _remember(ctx: Context, fault: dict[str, str]) -> None:
+    """Keeps what the last reading ended in, for the health page; an unchanged answer costs a look, no write."""
+    with ctx.store.read() as connection:
+        known = read_state(connection, READING)
+    if known != fault:
+        with ctx.store.begin() as uow:
+            write_state(uow, READING, dict(fault))
+
+
 def sync_when_due(ctx: Context, every_seconds: float = 60.0) -> float:
     """Seconds until the next reading makes sense, after one that was due: for the schedules of many processes.
 
@@ -82,7 +94,13 @@ def sync_when_due(ctx: Context, every_seconds: float = 60.0) -> float:
         wait = int(read_state(connection, TURN).get("next_at", 0)) - database_now(connection)
     if wait > 0:
         return wait / 1000
-    report = sync_once(ctx)
+    try:
+        report = sync_once(ctx)
+    except ConnectorError as error:
+        if not isinstance(error, StoreBusy):
+            _remember(ctx, {"code": error.code, "message": error.message})
+        raise
+    _remember(ctx, {})
     budget = ctx.crm.budget() if ctx.crm else None
     total = budget.total if budget else UNKNOWN_TOTAL
     pause = max(every_seconds, report.calls * DAY_MS / 1000 / (ctx.crm_share / 2 * total))
