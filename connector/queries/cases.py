@@ -199,6 +199,7 @@ def _listed(*, with_words: bool) -> Select[Any]:
         select(
             cases,
             social_profiles.c.handle,
+            social_profiles.c.external_id,
             social_profiles.c.display_name,
             social_profiles.c.followers,
             social_profiles.c.kind.label("profile_kind"),

@@ -148,10 +148,27 @@ def person_name(first: str | None, last: str | None) -> str:
     return " ".join(part.strip() for part in (first, last) if part and part.strip()) or "(no name)"
 
 
+NUMBERED = frozenset({"phone", "sms"})
+"""Networks whose accounts are nothing but a number."""
+
+
 def handle(text: str | None) -> str:
-    """The handle with its @, bidirectional controls removed so that it cannot reorder what stands beside it."""
+    """The handle with its @, bidirectional controls removed so that it cannot reorder what stands beside it.
+
+    An e-mail address or a number is shown as it is.
+    """
     cleaned = without_bidi(text or "").strip()
-    return (cleaned if cleaned.startswith("@") or not cleaned else f"@{cleaned}") or "(no handle)"
+    if not cleaned:
+        return "(no handle)"
+    return cleaned if "@" in cleaned or cleaned.lstrip("+").isdigit() else f"@{cleaned}"
+
+
+def account(row: Mapping[str, Any]) -> str:
+    """What an account is called on a page: its handle, else the shown name, else the number it calls from."""
+    if row["handle"]:
+        return handle(row["handle"])
+    number = row.get("external_id") if row["network"] in NUMBERED else None
+    return str(row["display_name"] or number or "(no handle)")
 
 
 def without_bidi(text: str) -> str:
@@ -193,7 +210,8 @@ def register_presenter(app: Flask, ctx: Context, timezone: str) -> None:
     filters: dict[str, Callable[..., Any]] = {
         "moment": presenter.moment, "exact": presenter.exact, "day": presenter.day, "age": presenter.age,
         "band": presenter.band, "network": presenter.network, "duration": duration, "count": count, "plural": plural,
-        "handle": handle, "quoted": quoted, "safe_link": safe_link, "masked": masked_email, "icon": icon,
+        "handle": handle, "account": account,
+        "quoted": quoted, "safe_link": safe_link, "masked": masked_email, "icon": icon,
         "channel": lambda name: CHANNELS.get(name, str(escape(name))),
         "method": lambda name: METHODS.get(name, "by another way"),
         "link_state": lambda name: LINK_STATES.get(name, ("none", name)),
