@@ -78,7 +78,7 @@ class Place:
             self.secret(name)
         lines = [
             "# Written by `connector demo`. Use it with any command: CONNECTOR_CONFIG=<this file> connector check",
-            f'data_dir = "{self.folder.as_posix()}"',
+            f'data_dir = "{self.folder.resolve().as_posix()}"',
             f'public_url = "{public_url}"',
             'company = "Northwind Outfitters"',
             f'secret_key = "{self._reference("secret_key")}"',

@@ -347,3 +347,12 @@ def test_a_sandbox_whose_folder_is_a_file_says_so(terminal: Terminal, tmp_path: 
     answer = terminal("sandbox", "--port", "0", "--data", str(tmp_path / "file"))
     assert answer.exit_code == 1
     assert "choose another --data" in answer.stderr
+
+
+def test_the_demos_settings_work_from_any_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    config = open_place(Path("data")).write_config(crm_url=NOWHERE, public_url="http://127.0.0.1:8080").resolve()
+    assert Terminal(config)("migrate").exit_code == 0
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert Terminal(config)("outbox", "list").exit_code == 0
