@@ -13,7 +13,7 @@ from connector.composition import Rules, build_crm, build_sources, load_rules
 from connector.errors import ConnectorError, MappingInvalid, Problem, SettingsInvalid
 from connector.settings import Settings, load_settings
 from connector.store.migrate import schema_problem
-from connector.store.unit_of_work import open_store
+from connector.store.unit_of_work import open_store, sqlite_file
 
 LEAST_FREE_BYTES = 500 * 1024 * 1024
 
@@ -127,6 +127,10 @@ def _sources(settings: Settings, rules: Rules) -> Iterator[Finding]:
 
 
 def _store(settings: Settings) -> Iterator[Finding]:
+    missing = sqlite_file(settings.database_url)
+    if missing is not None and not missing.exists():
+        yield Finding("store", False, f"There is no store at {missing} yet.", "Run `connector migrate`.")
+        return
     store = open_store(settings.database_url)
     try:
         problem = schema_problem(store)

@@ -11,6 +11,7 @@ from typing import Any, NoReturn, ParamSpec, TypeVar
 import click
 import orjson
 from rich.console import Console
+from rich.progress import Progress, ProgressColumn
 from rich.table import Table
 
 from connector.errors import ConnectorError, Misconfigured, Refused, Retryable
@@ -88,6 +89,12 @@ def contents(path: Path) -> bytes:
         return existing(str(path)).read_bytes()
     except OSError as error:
         fail(f"{path} cannot be read ({error.strerror}): give a file that this user may read.", WRONG_INPUT)
+
+
+def progress(*columns: ProgressColumn) -> Progress:
+    """A bar on stderr that goes when it is done; nothing at all where no person looks on."""
+    console = Console(stderr=True)
+    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
 
 
 def existing(path: str) -> Path:

@@ -6,10 +6,9 @@ from collections.abc import Mapping
 from dataclasses import asdict
 
 import click
-from rich.console import Console
-from rich.progress import Progress, SpinnerColumn, TextColumn
+from rich.progress import SpinnerColumn, TextColumn
 
-from connector.commands.console import fail, print_json, speaks_plainly
+from connector.commands.console import fail, print_json, progress, speaks_plainly
 from connector.commands.place import here
 from connector.composition import build_crm
 from connector.crm.package import compose_zip
@@ -33,9 +32,7 @@ def install(dry_run: bool) -> None:
     if gateway is None:
         raise Misconfigured("CONNECTOR_CRM_URL is not set: give the org's My Domain address.")
     package = compose_zip(api_version=settings.crm.api_version)
-    with Progress(
-        SpinnerColumn(), TextColumn("{task.description}"), console=Console(stderr=True), transient=True
-    ) as bar:
+    with progress(SpinnerColumn(), TextColumn("{task.description}")) as bar:
         bar.add_task("The org is checking the package …" if dry_run else "Deploying the package …")
         messages = gateway.install(package, check_only=dry_run)
     for message in messages:
@@ -52,9 +49,7 @@ def sync(full: bool, as_json: bool) -> None:
     with here() as ctx:
         if ctx.crm is None:
             fail("CONNECTOR_CRM_URL is not set: give the org's My Domain address.", 1)
-        with Progress(
-            SpinnerColumn(), TextColumn("{task.description}"), console=Console(stderr=True), transient=True
-        ) as bar:
+        with progress(SpinnerColumn(), TextColumn("{task.description}")) as bar:
             task = bar.add_task("Reading the CRM …")
 
             def tell(what: str, done: int) -> None:

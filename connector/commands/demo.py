@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
 
-from connector.commands.console import PORT, speaks_plainly
+from connector.commands.console import PORT, progress, speaks_plainly
 
 if TYPE_CHECKING:
     from connector.demo.summary import Summary
@@ -38,7 +37,7 @@ def demo(once: bool, port: int | None, org_port: int | None, data: Path) -> None
     place = open_place(data)
     columns = (BarColumn(bar_width=24), TextColumn("{task.description}"), TimeElapsedColumn())
     with ExitStack() as stack:
-        with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        with progress(*columns) as bar:
             task = bar.add_task("Starting", total=STEPS)
 
             def step(words: str) -> None:

@@ -17,6 +17,7 @@ from connector.commands.console import (
     print_lines,
     speaks_plainly,
 )
+from connector.errors import SettingsInvalid
 from connector.settings import default_mappings_dir, load_settings
 
 
@@ -83,9 +84,13 @@ def _headers(file: Path | None) -> dict[str, str]:
 
 
 def _folder() -> Path:
-    import os
-
-    return load_settings().mappings_dir if "CONNECTOR_MAPPINGS_DIR" in os.environ else default_mappings_dir()
+    """The configured mappings; other settings may be wrong without harm to a look at a mapping."""
+    try:
+        return load_settings().mappings_dir
+    except SettingsInvalid as error:
+        if any("mappings_dir" in each.where.lower() for each in error.problems):
+            raise
+        return default_mappings_dir()
 
 
 @click.command()

@@ -6,10 +6,9 @@ import os
 from pathlib import Path
 
 import click
-from rich.console import Console
-from rich.progress import MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import MofNCompleteColumn, TaskID, TextColumn, TimeElapsedColumn
 
-from connector.commands.console import existing, speaks_plainly
+from connector.commands.console import existing, progress, speaks_plainly
 from connector.commands.place import here
 
 
@@ -27,10 +26,10 @@ def suggest(contacts: Path, profiles: Path, out: Path, limit: int, processes: in
     existing(str(contacts))
     existing(str(profiles))
     columns = (TextColumn("{task.description}"), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    with progress(*columns) as bar:
         tasks: dict[str, TaskID] = {}
 
-        def progress(stage: str, done: int) -> None:
+        def tell(stage: str, done: int) -> None:
             if stage not in tasks:
                 tasks[stage] = bar.add_task(stage, total=None)
             bar.update(tasks[stage], completed=done)
@@ -40,7 +39,7 @@ def suggest(contacts: Path, profiles: Path, out: Path, limit: int, processes: in
             profiles,
             out,
             limit,
-            progress=progress,
+            progress=tell,
             on_problem=lambda sentence: click.echo(sentence, err=True),
             processes=min(processes, os.cpu_count() or 1),
         )
@@ -64,9 +63,7 @@ def rebuild() -> None:
 
     with (
         here() as ctx,
-        Progress(
-            TextColumn("{task.description}"), MofNCompleteColumn(), console=Console(stderr=True), transient=True
-        ) as bar,
+        progress(TextColumn("{task.description}"), MofNCompleteColumn()) as bar,
     ):
         task = bar.add_task("Indexing contacts", total=None)
         count = rebuild_index(ctx, lambda done: bar.update(task, completed=done))

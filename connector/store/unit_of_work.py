@@ -16,10 +16,11 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DatabaseError, OperationalError
+from sqlalchemy.exc import ArgumentError, DatabaseError, OperationalError
 
 from connector.errors import Misconfigured, StoreBusy
 
+IDLE_IN_TRANSACTION_MS = 300_000
 BUSY_TIMEOUT_MS = 10_000
 
 
@@ -192,14 +193,27 @@ def open_store(url: str) -> Store:
     raise Misconfigured(f"CONNECTOR_DATABASE_URL names {backend}: use sqlite:///path or postgresql+psycopg://…")
 
 
+def sqlite_file(url: str) -> Path | None:
+    """The file of a SQLite URL; None for another database."""
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        return None
+    named = parsed.get_backend_name() == "sqlite" and parsed.database
+    return Path(named).expanduser() if named and named != ":memory:" else None
+
+
 def _sqlite_engine(url: str, path: str | None) -> Engine:
     if path and path != ":memory:":
-        folder = Path(path).expanduser().parent
+        file = Path(path).expanduser()
+        folder = file.parent
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if not file.exists():
+                file.touch(mode=0o600)  # what customers wrote is in it
         except OSError as error:
             raise Misconfigured(
-                f"The data directory {folder} cannot be made: {error.strerror}; set CONNECTOR_DATA_DIR."
+                f"The data directory {folder} cannot be used: {error.strerror}; set CONNECTOR_DATA_DIR."
             ) from error
     engine = create_engine(
         url, connect_args={"check_same_thread": False, "timeout": BUSY_TIMEOUT_MS / 1000}, hide_parameters=True
@@ -228,4 +242,14 @@ def _sqlite_engine(url: str, path: str | None) -> Engine:
 
 
 def _postgres_engine(url: str) -> Engine:
-    return create_engine(url, pool_size=10, max_overflow=10, pool_pre_ping=True, pool_timeout=10, hide_parameters=True)
+    # A process that was stopped in the middle of a transaction must not keep its locks for ever.
+    limits = {"options": f"-c idle_in_transaction_session_timeout={IDLE_IN_TRANSACTION_MS}"}
+    return create_engine(
+        url,
+        connect_args=limits,
+        pool_size=10,
+        max_overflow=10,
+        pool_pre_ping=True,
+        pool_timeout=10,
+        hide_parameters=True,
+    )

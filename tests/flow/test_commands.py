@@ -356,3 +356,15 @@ def test_the_demos_settings_work_from_any_directory(tmp_path: Path, monkeypatch:
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path / "elsewhere")
     assert Terminal(config)("outbox", "list").exit_code == 0
+
+
+def test_check_of_a_store_that_is_not_there_makes_none(place: Place) -> None:
+    answer = Terminal(place.config)("check", "--offline")
+    assert answer.exit_code == 1
+    assert "connector migrate" in answer.stdout
+    assert not (place.folder / "connector.db").exists()
+
+
+def test_the_store_is_readable_by_its_user_only(terminal: Terminal, place: Place) -> None:
+    assert terminal("ledger", "verify").exit_code == 0
+    assert (place.folder / "connector.db").stat().st_mode & 0o077 == 0
