@@ -243,7 +243,9 @@ def _sqlite_engine(url: str, path: str | None) -> Engine:
 
 def _postgres_engine(url: str) -> Engine:
     # A process that was stopped in the middle of a transaction must not keep its locks for ever.
-    limits = {"options": f"-c idle_in_transaction_session_timeout={IDLE_IN_TRANSACTION_MS}"}
+    given = make_url(url).query.get("options", "")
+    own = f"-c idle_in_transaction_session_timeout={IDLE_IN_TRANSACTION_MS}"
+    limits = {"options": f"{given if isinstance(given, str) else ' '.join(given)} {own}".strip()}
     return create_engine(
         url,
         connect_args=limits,
