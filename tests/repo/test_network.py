@@ -9,5 +9,5 @@ from pytest_socket import SocketConnectBlockedError
 
 
 def test_an_outside_address_cannot_be_reached_from_a_test() -> None:
-    with socket.socket() as client, pytest.raises((SocketConnectBlockedError, UserWarning), match="192.0.2.1"):
+    with socket.socket() as client, pytest.raises((SocketConnectBlockedError, UserWarning), match=r"192\.0\.2\.1"):
         client.connect(("192.0.2.1", 80))
