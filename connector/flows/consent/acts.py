@@ -21,12 +21,13 @@ from connector.domain.consent import (
 )
 from connector.domain.events import format_time, from_millis, to_millis
 from connector.domain.keys import random_id
+from connector.errors import NotFound
 from connector.flows.consent.words import LinkChange
 from connector.flows.contact_index import reindex
 from connector.flows.context import Context
 from connector.flows.link import reproject
 from connector.store import ledger
-from connector.store.consent import delete_hold, insert_grants, insert_hold, insert_link, update_link
+from connector.store.consent import delete_hold, insert_grants, insert_hold, insert_link, link_by_id, update_link
 from connector.store.ledger import Entry, NewEntry
 from connector.store.unit_of_work import UnitOfWork
 from connector.store.vault import Commitment
@@ -78,6 +79,14 @@ def open_link(
     )
     insert_link(uow, record)
     return record
+
+
+def known_link(uow: UnitOfWork, link_id: str) -> LinkRecord:
+    """The link of this id; raises NotFound when there is none."""
+    link = link_by_id(uow.connection, link_id)
+    if link is None:
+        raise NotFound("There is no such link.")
+    return link
 
 
 def write_act(uow: UnitOfWork, record: LinkRecord, act: Act, now: datetime) -> LinkChange:

@@ -18,7 +18,7 @@ from connector.domain.consent import (
 )
 from connector.domain.events import format_time
 from connector.errors import Conflict, EvidenceMissing, Forbidden, InputInvalid, NotFound
-from connector.flows.consent.acts import Act, change_of, moment_of, write_act
+from connector.flows.consent.acts import Act, change_of, known_link, moment_of, write_act
 from connector.flows.consent.words import LinkChange, Receipt, WithdrawConsent, digest_of
 from connector.flows.context import Context
 from connector.store import ledger, vault
@@ -143,7 +143,7 @@ def invalidate(ctx: Context, link_id: str, actor: Actor, reason: str) -> Receipt
         raise EvidenceMissing("The reason is missing: write what was said.")
     with ctx.store.begin() as uow:
         ledger.take_turn(uow)
-        link = _known(uow, link_id)
+        link = known_link(uow, link_id)
         first = next((each for each in link.holds if each.reason is HoldReason.NOT_ME), None)
         if actor.kind is ActorKind.PRIVACY or (first is not None and first.by != str(actor)):
             return _end(uow, ctx, link_id, actor, "invalidated", LinkState.INVALIDATED, reason)
@@ -161,19 +161,12 @@ def _end(
     ledger.take_turn(uow)
     now = moment_of(ctx)
     changes = []
-    named = _known(uow, link_id)
+    named = known_link(uow, link_id)
     for link in links_of_pair(uow.connection, named.profile_id, named.contact_id):
         if link.state in _UNENDED:
             kept = vault.seal(uow, ctx.secret_key, link.id, kind, {"reason": reason, "by": str(actor)}, now)
             changes.append(write_act(uow, link, Act(kind, actor, state=state, evidence=(kept,)), now))
     return Receipt(tuple(changes))
-
-
-def _known(uow: UnitOfWork, link_id: str) -> LinkRecord:
-    link = link_by_id(uow.connection, link_id)
-    if link is None:
-        raise NotFound("There is no such link.")
-    return link
 
 
 def refuse_ended(link: LinkRecord) -> None:

@@ -16,13 +16,13 @@ from connector.domain.consent import (
     LinkState,
     Method,
 )
-from connector.errors import Forbidden, NotFound
-from connector.flows.consent.acts import SYSTEM, Act, moment_of, write_act
+from connector.errors import Forbidden
+from connector.flows.consent.acts import SYSTEM, Act, known_link, moment_of, write_act
 from connector.flows.consent.ending import refuse_ended, withdraw_in
 from connector.flows.consent.words import LinkChange, NetworkSignal, Receipt, WithdrawConsent
 from connector.flows.context import Context
 from connector.store import ledger
-from connector.store.consent import link_by_id, links_of_contact, links_of_profile
+from connector.store.consent import links_of_contact, links_of_profile
 from connector.store.unit_of_work import UnitOfWork
 
 _HOLDS = {
@@ -51,7 +51,7 @@ def hold(ctx: Context, link_id: str, reason: HoldReason, actor: Actor) -> Receip
     """The receipt of letting a link rest: the gate is closed until it is released; a second time changes nothing."""
     with ctx.store.begin() as uow:
         ledger.take_turn(uow)
-        link = _known(uow, link_id)
+        link = known_link(uow, link_id)
         refuse_ended(link)
         return Receipt(tuple(_rest(uow, [link], reason, actor, moment_of(ctx))))
 
@@ -63,7 +63,7 @@ def release(ctx: Context, link_id: str, reason: HoldReason, actor: Actor) -> Rec
     """
     with ctx.store.begin() as uow:
         ledger.take_turn(uow)
-        link = _known(uow, link_id)
+        link = known_link(uow, link_id)
         refuse_ended(link)
         held = next((each for each in link.holds if each.reason is reason), None)
         if held is None:
@@ -152,10 +152,3 @@ def _lift(
         for each in links
         if each.state is LinkState.ACTIVE and any(other.reason is reason for other in each.holds)
     ]
-
-
-def _known(uow: UnitOfWork, link_id: str) -> LinkRecord:
-    link = link_by_id(uow.connection, link_id)
-    if link is None:
-        raise NotFound("There is no such link.")
-    return link
