@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from connector.domain.identifiers import canonical_email, canonical_handle, canonical_phone, local_part
@@ -55,10 +55,10 @@ def phone_key(phone: str) -> str:
 
 
 class Entry(NamedTuple):
-    """What the index holds for one contact: its search keys, sorted, and how often it counts for each word."""
+    """What the index holds for one contact: its search keys, sorted, and the dictionary words it counts for."""
 
     keys: list[str]
-    words: dict[Word, int]
+    words: list[Word]
 
 
 def entry_of(contact: ContactFacts) -> Entry:
@@ -66,40 +66,33 @@ def entry_of(contact: ContactFacts) -> Entry:
     forms = name_forms(contact.first_name, contact.last_name, contact.emails)
     lasts, firsts = own_forms(forms.lasts, 6), own_forms(forms.firsts, 6)
     places = place_words(contact.city, contact.state)
-    words = dict.fromkeys(((form, FAMILY) for form in lasts), 1)
-    words.update(dict.fromkeys(((form, GIVEN) for form in firsts), 1))
-    words.update(dict.fromkeys(((place, PLACE) for place in places), 1))
-    keys = {*_name_keys(forms, lasts[:4], firsts[:4]), *_identifier_keys(contact)}
-    for place in places:
-        keys.update(f"{word}~{place}" for word in (*lasts[:2], *firsts[:1]))
-    return Entry(sorted(keys), words)
+    words = [(form, FAMILY) for form in lasts]
+    words += [(form, GIVEN) for form in firsts]
+    words += [(place, PLACE) for place in places]
+    keys = _name_keys(forms, lasts[:4], firsts[:4])
+    keys += _identifier_keys(contact)
+    keys += [f"{word}~{place}" for place in places for word in (*lasts[:2], *firsts[:1])]
+    return Entry(sorted(set(keys)), words)
 
 
-def _name_keys(forms: NameForms, lasts: list[str], firsts: list[str]) -> Iterator[str]:
-    for last in lasts:
-        for first in firsts or [forms.initials[:1]]:
-            yield f"{last}|{first}"
-    for last in lasts[:2]:
-        for form, kind in forms.firsts:
-            if kind == MAILED:
-                yield f"{last}|{form}"
+def _name_keys(forms: NameForms, lasts: list[str], firsts: list[str]) -> list[str]:
+    keys = [f"{last}|{first}" for last in lasts for first in firsts or (forms.initials[:1],)]
+    mailed = [form for form, kind in forms.firsts if kind == MAILED]
+    if mailed:
+        keys += [f"{last}|{form}" for last in lasts[:2] for form in mailed]
     if lasts and firsts:
-        for first in firsts:
-            yield f"{first}>{lasts[0]}"
-        yield f"%{firsts[0][:3]}{lasts[0][:3]}"
+        keys += [f"{first}>{lasts[0]}" for first in firsts]
+        keys.append(f"%{firsts[0][:3]}{lasts[0][:3]}")
+    return keys
 
 
-def _identifier_keys(contact: ContactFacts) -> Iterator[str]:
-    for email in contact.emails:
-        yield f"={email}"
-        if local := local_key(email):
-            yield f"@{local}"
-    for phone in contact.phones:
-        yield f"#{phone_key(phone)}"
-    for handle in contact.handles:
-        yield f"!{handle}"
-    for order in contact.order_refs:
-        yield f"${order}"
+def _identifier_keys(contact: ContactFacts) -> list[str]:
+    keys = [f"={email}" for email in contact.emails]
+    keys += [f"@{local}" for local in map(local_key, contact.emails) if local]
+    keys += [f"#{phone_key(phone)}" for phone in contact.phones]
+    keys += [f"!{handle}" for handle in contact.handles]
+    keys += [f"${order}" for order in contact.order_refs]
+    return keys
 
 
 def _clean(text: str | None) -> str | None:

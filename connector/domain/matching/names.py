@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from connector.domain.matching.folding import fold, twin, word_set
 from connector.domain.matching.nicks import other_forms
@@ -38,14 +38,18 @@ _USUAL_SPELLING = dict(zip(_SPELLINGS.split()[::2], _SPELLINGS.split()[1::2], st
 Forms = tuple[tuple[str, int], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class NameForms:
-    """The forms of one contact's name: (form, FULL | PART | PET), longest first; ``own_*`` are those that make keys."""
+class NameForms(NamedTuple):
+    """The forms of one contact's name: (form, FULL | PART | PET | MAILED), longest first."""
 
     firsts: Forms
     lasts: Forms
     initials: str
-    whole: str
+    written: str
+
+    @property
+    def whole(self) -> str:
+        """The name as the CRM writes it, folded."""
+        return fold(self.written)
 
 
 @lru_cache(maxsize=65536)
@@ -104,7 +108,7 @@ def name_forms(first_name: str | None, last_name: str | None, emails: tuple[str,
         firsts, initials = (), ""
     if emails and lasts:
         firsts = _with_mailed(firsts, lasts, emails)
-    return NameForms(firsts, lasts, initials, fold(f"{first_name or ''} {last_name or ''}"))
+    return NameForms(firsts, lasts, initials, f"{first_name or ''} {last_name or ''}")
 
 
 def _with_mailed(firsts: Forms, lasts: Forms, emails: tuple[str, ...]) -> Forms:
@@ -132,7 +136,8 @@ def with_usual_spelling(words: list[str]) -> list[str]:
 
 def own_forms(forms: Forms, limit: int = 4) -> list[str]:
     """The forms the CRM itself writes, without pet names, the whole name first."""
-    return [form for form, kind in sorted(forms, key=lambda pair: pair[1]) if kind < PET][:limit]
+    whole = [form for form, kind in forms if kind == FULL]
+    return (whole + [form for form, kind in forms if kind == PART])[:limit]
 
 
 def _tokens(folded: str | None) -> list[str]:
