@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, select, text, update
 
+from connector.store.outbox import CLAIMABLE
 from connector.store.queues import run
 from connector.store.rows import paged
 from connector.store.tables import cases, crm_contacts, interactions, outbox, social_profiles
@@ -27,12 +28,12 @@ _FORGET = text(
     "told_reopens = NULL "
     "WHERE object = :object AND external_key = :key"
 )
-_READY = """
+_READY = f"""
 SELECT COUNT(*), MIN(queued_at) FROM (
-  SELECT queued_at FROM outbox WHERE state = 'pending' AND claim IS NULL AND run_at <= {now} ORDER BY rank, id LIMIT 200
+  SELECT o.queued_at FROM outbox o WHERE {CLAIMABLE} ORDER BY o.rank, o.id LIMIT 200
 ) AS due
 """
-_NEXT = "SELECT MIN(run_at) FROM outbox WHERE state = 'pending' AND claim IS NULL"
+_NEXT = "SELECT MIN(run_at) FROM outbox WHERE state = 'pending' AND claim IS NULL AND run_at > {now}"
 _SHOWN = update(cases).where(cases.c.id == bindparam("key")).values(crm_contact_id=bindparam("contact"))
 _CRM_ID = (
     update(cases).where(cases.c.id == bindparam("key"), cases.c.crm_id.is_(None)).values(crm_id=bindparam("record"))

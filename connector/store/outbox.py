@@ -17,7 +17,7 @@ from connector.store.tables import OUTBOX_AHEAD
 from connector.store.unit_of_work import UnitOfWork
 
 RANKS = {"Social_Profile__c": 10, "Case": 20, "Channel_Interaction__c": 30}
-"""Parents before children."""
+"""Parents before children, where they have waited alike; a child never goes before its parent was sent once."""
 
 _QUEUE = """
 INSERT INTO outbox (object, external_key, parent_key, rank, ver, state, queued_at, run_at)
@@ -44,7 +44,10 @@ CLAIMABLE = (
 )
 """Due, with a parent that the CRM has, and with no earlier sibling whose first sending is under way or in back-off."""
 
-_FIRST = f"SELECT o.object FROM outbox o WHERE {CLAIMABLE} ORDER BY o.rank, o.id LIMIT 1"
+_HEAD = (
+    f"SELECT o.queued_at FROM outbox o WHERE {CLAIMABLE} AND o.rank = :rank AND o.object = :object "
+    "ORDER BY o.id LIMIT 1"
+)
 _CANDIDATES = (
     f"SELECT o.id, o.parent_key, o.touches FROM outbox o WHERE {CLAIMABLE} AND o.object = :object "
     "ORDER BY o.rank, o.id LIMIT :limit"
@@ -131,32 +134,30 @@ class Settlement:
     wait_seconds: float | None = None
 
 
-def queue(
-    uow: UnitOfWork, obj: str, external_key: str, *, rank: int | None = None, parent_key: str | None = None
-) -> None:
+def queue(uow: UnitOfWork, obj: str, external_key: str, *, parent_key: str | None = None) -> None:
     """Notes that this record changed and must reach the CRM after its parent; an older unsent change is overtaken.
 
-    Call it in the transaction of the change itself. Without ``rank`` the object's own rank in RANKS holds; without
-    ``parent_key`` a known parent stays.
+    Call it in the transaction of the change itself. Without ``parent_key`` a known parent stays.
     """
-    queue_many(uow, obj, [(external_key, parent_key)], rank=rank)
+    queue_many(uow, obj, [(external_key, parent_key)])
 
 
-def queue_many(uow: UnitOfWork, obj: str, keys: Iterable[tuple[str, str | None]], *, rank: int | None = None) -> None:
+def queue_many(uow: UnitOfWork, obj: str, keys: Iterable[tuple[str, str | None]]) -> None:
     """Queues many records of one object at once, each as (external key, parent key or None)."""
-    known = RANKS[obj] if rank is None else rank
-    rows = [{"object": obj, "external_key": key, "parent_key": parent, "rank": known} for key, parent in keys]
+    rank = RANKS[obj]
+    rows = [{"object": obj, "external_key": key, "parent_key": parent, "rank": rank} for key, parent in keys]
     if rows:
         run(uow.connection, _QUEUE, rows)
 
 
 def claim(uow: UnitOfWork, limit: int = 200, lease_seconds: float = 60, *, obj: str | None = None) -> list[Claimed]:
-    """Up to ``limit`` due rows of one object, parents' objects first, leased to the caller; empty when nothing is due.
+    """Up to ``limit`` due rows of one object, leased to the caller; empty when nothing is due.
 
-    Commit before calling the CRM; then settle every row, or hand the claim back.
+    The object is the one whose next row has waited longest. Commit before calling the CRM; then settle every row, or
+    hand the claim back.
     """
     queues.begin_claim(uow, "outbox")
-    chosen = obj or run(uow.connection, _FIRST).scalar_one_or_none()
+    chosen = obj or _longest_waiting(uow)
     if chosen is None:
         return []
     candidates = run(uow.connection, _CANDIDATES, {"object": chosen, "limit": limit}).all()
@@ -173,6 +174,16 @@ def claim(uow: UnitOfWork, limit: int = 200, lease_seconds: float = 60, *, obj: 
         return []
     token = queues.take(uow, "outbox", ids, lease_seconds)
     return [Claimed(**row) for row in run(uow.connection, _CLAIMED, {"claim": token}).mappings()]
+
+
+def _longest_waiting(uow: UnitOfWork) -> str | None:
+    """By rank alone, accounts that change without end would keep every case and message from going out."""
+    heads = []
+    for obj, rank in RANKS.items():
+        since = run(uow.connection, _HEAD, {"object": obj, "rank": rank}).scalar_one_or_none()
+        if since is not None:
+            heads.append((since, rank, obj))
+    return min(heads)[2] if heads else None
 
 
 def settle(uow: UnitOfWork, claim_id: str, results: Sequence[Settlement]) -> int:

@@ -14,7 +14,7 @@ from connector.store.unit_of_work import Store
 def queue(store: Store, *rows: tuple[str, str, str | None]) -> None:
     with store.begin() as uow:
         for obj, key, parent in rows:
-            outbox.queue(uow, obj, key, rank=outbox.RANKS[obj], parent_key=parent)
+            outbox.queue(uow, obj, key, parent_key=parent)
 
 
 def claim(store: Store, limit: int = 200, lease: float = 60, obj: str | None = None) -> list[Claimed]:
@@ -119,6 +119,36 @@ def test_a_claim_holds_one_object_and_a_caller_may_name_it(any_store: Store) -> 
     queue(any_store, ("Case", "case", None), ("Social_Profile__c", "profile", None))
     assert keys(claim(any_store, obj="Case")) == ["case"]
     assert keys(claim(any_store)) == ["profile"]
+
+
+def test_accounts_that_change_without_end_keep_no_case_waiting(any_store: Store) -> None:
+    queue(any_store, ("Social_Profile__c", "profile", None), ("Case", "case", "profile"))
+    settle(any_store, claim(any_store))
+    waited(any_store, "case", 1000)
+    sent = []
+    for _ in range(3):
+        queue(any_store, ("Social_Profile__c", "profile", None))
+        rows = claim(any_store)
+        sent += keys(rows)
+        settle(any_store, rows)
+    assert sent == ["case", "profile", "profile"]
+
+
+def test_a_record_that_waited_longest_still_waits_for_its_parent(any_store: Store) -> None:
+    queue(any_store, *STORY)
+    for number, key in enumerate(["message-1", "message-2", "case"]):
+        waited(any_store, key, 9000 - number)
+    sent = []
+    while rows := claim(any_store):
+        sent.append(keys(rows))
+        settle(any_store, rows)
+    assert sent == [["profile"], ["case"], ["message-1", "message-2"]]
+
+
+def waited(store: Store, key: str, millis: int) -> None:
+    with store.begin() as uow:
+        statement = text("UPDATE outbox SET queued_at = queued_at - :millis WHERE external_key = :key")
+        uow.connection.execute(statement, {"millis": millis, "key": key})
 
 
 def test_a_stale_worker_changes_nothing(any_store: Store) -> None:

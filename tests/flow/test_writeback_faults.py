@@ -12,7 +12,7 @@ from sqlalchemy import update
 from connector.crm.port import Outcome, Record, RowResult
 from connector.domain.events import from_millis
 from connector.flows.pace import look_at_pace
-from connector.flows.writeback import drain_once
+from connector.flows.writeback import DrainReport, drain_once
 from connector.store.crm_state import read_state, write_state
 from connector.store.tables import outbox
 from tests.flow.crm_desk import CASE, INTERACTION, PROFILE, CrmDesk, all_alike, case_id_of, said_id_of
@@ -257,6 +257,18 @@ def test_a_part_filled_batch_waits_a_moment_for_more(crm: CrmDesk) -> None:
     assert waiting.is_idle
     assert waiting.wait_until is not None
     assert not drain_once(crm.ctx, flush=True).is_idle
+
+
+def test_what_waits_for_a_parent_that_the_crm_refuses_makes_nothing_else_hurry(crm: CrmDesk) -> None:
+    crm.account("ada")
+    with crm.store.begin() as uow:
+        refused = update(outbox).where(outbox.c.object == PROFILE)
+        uow.connection.execute(refused.values(state="dead"))
+        uow.connection.execute(update(outbox).values(queued_at=0))
+    assert drain_once(crm.ctx) == DrainReport()
+    crm.account("ben")
+    waiting = drain_once(crm.ctx)
+    assert (waiting.is_idle, waiting.wait_until is not None) == (True, True)
 
 
 def test_a_batch_of_records_is_one_call_an_object(crm: CrmDesk) -> None:
