@@ -26,6 +26,7 @@ from connector.errors import ConnectorError, Misconfigured, Retryable, StoreBusy
 from connector.flows import hints, ingest
 from connector.flows.consent import expire_due
 from connector.flows.context import Context
+from connector.flows.failing import TELL_SECONDS, Failures
 from connector.flows.sync import sync_when_due
 from connector.flows.upkeep import forget_old, give_back_expired, lock_file
 from connector.flows.writeback import drain_once
@@ -36,6 +37,9 @@ T = TypeVar("T")
 POLL_SECONDS = 1.0
 LONGEST_PAUSE_SECONDS = 60.0
 MISCONFIGURED_SECONDS = 30.0
+
+Watch = Callable[[str, "Exception | None"], None]
+"""Is told after each step of some work how it ended: with this error, or well."""
 
 
 class WorkerRunning(Misconfigured):
@@ -55,11 +59,12 @@ def attempt(step: Callable[[], T]) -> T | Exception:
 class Lane:
     """A thread that repeats its step. The step returns how many seconds to wait, at most, before the next."""
 
-    def __init__(self, name: str, step: Callable[[], float], stopping: Event) -> None:
+    def __init__(self, name: str, step: Callable[[], float], stopping: Event, watch: Watch) -> None:
         self.name = name
         self.failures = 0
         self._step = step
         self._stopping = stopping
+        self._watch = watch
         self._condition = Condition()
         self._kicked = False
         self._thread = Thread(target=self._run, name=f"lane-{name}", daemon=True)
@@ -92,9 +97,10 @@ class Lane:
         outcome = attempt(self._step)
         if not isinstance(outcome, Exception):
             self.failures = 0
+            self._watch(self.name, None)
             return outcome
         self.failures += 1
-        _report(self.name, outcome)
+        self._watch(self.name, outcome)
         return pause_after(outcome, self.failures)
 
     def _pause(self, seconds: float) -> None:
@@ -116,11 +122,21 @@ def pause_after(error: Exception, failures: int) -> float:
 def _report(lane: str, error: Exception) -> None:
     if isinstance(error, ConnectorError):
         log.warning("lane_failed", lane=lane, code=error.code, reason=error.message)
-        return
-    # An unforeseen error's own text may hold what a customer wrote: only its type and place are told.
+    else:
+        log.error("lane_failed", lane=lane, error=type(error).__name__, place=_place(error))
+
+
+def _place(error: Exception) -> str:
+    """Where an unforeseen error was raised; its own text may hold what a customer wrote, so that is told nowhere."""
     last = traceback.extract_tb(error.__traceback__)[-1:]
-    place = f"{Path(last[0].filename).name}:{last[0].lineno}" if last else ""
-    log.error("lane_failed", lane=lane, error=type(error).__name__, place=place)
+    return f"{Path(last[0].filename).name}:{last[0].lineno}" if last else ""
+
+
+def in_words(error: Exception) -> tuple[str, str]:
+    """A code and a sentence for whoever looks at the health page."""
+    if isinstance(error, ConnectorError):
+        return error.code, error.message
+    return "unforeseen", f"{type(error).__name__} at {_place(error)}, an error of the program."
 
 
 @dataclass(slots=True)
@@ -141,7 +157,9 @@ class Worker:
         self._poll = poll_seconds
         self._stopping = Event()
         self._lock: TextIOWrapper | None = None
+        self._failing = Failures(ctx)
         self._chores = [
+            Chore("failing", TELL_SECONDS, self._failing.tell),
             Chore("leases", 15.0, lambda: give_back_expired(ctx)),
             Chore("consent", 60.0, self._expire_consent),
             Chore("retention", 3600.0, lambda: forget_old(ctx)),
@@ -153,7 +171,7 @@ class Worker:
             steps["sync"] = self._sync
         if not ctx.store.is_sqlite:
             steps["hints"] = self._listen
-        self._lanes = {name: Lane(name, step, self._stopping) for name, step in steps.items()}
+        self._lanes = {name: Lane(name, step, self._stopping, self._watch) for name, step in steps.items()}
 
     def start(self) -> None:
         """Begins all lanes; WorkerRunning when another process works on this SQLite store."""
@@ -161,6 +179,7 @@ class Worker:
         if path is not None:
             self._lock = hold(path)
             give_back_expired(self._ctx, everything=True)
+        self._failing.begin(alone=path is not None)
         for lane in self._lanes.values():
             lane.start()
         log.info("worker_started", lanes=sorted(self._lanes))
@@ -188,6 +207,7 @@ class Worker:
             lane.kick()
         until = monotonic() + seconds
         late = [name for name, lane in self._lanes.items() if lane.is_alive and not lane.join(until - monotonic())]
+        attempt(self._failing.end)
         if self._lock is not None and not late:
             self._lock.close()
         log.info("worker_stopped", late=late)
@@ -206,6 +226,14 @@ class Worker:
         self.start()
         asked.wait()
         return self.stop()
+
+    def _watch(self, work: str, error: Exception | None) -> None:
+        """Tells the log and the store how some work ended; a store that is away shows by itself."""
+        if error is None:
+            attempt(lambda: self._failing.over(work))
+        else:
+            _report(work, error)
+            attempt(lambda: self._failing.note(work, *in_words(error)))
 
     def _ingest(self) -> float:
         batch = ingest.claim(self._ctx)
@@ -241,21 +269,18 @@ class Worker:
         return 0
 
     def _schedule(self) -> float:
-        run_due(self._chores, monotonic())
+        run_due(self._chores, monotonic(), self._watch)
         return self._poll
 
 
-def run_due(chores: Sequence[Chore], now: float) -> None:
-    """Does what is due; one that fails is tried again at its next turn and keeps no other from its own."""
-    failed: list[Exception] = []
+def run_due(chores: Sequence[Chore], now: float, watch: Watch) -> None:
+    """Does what is due; one that fails is tried again within a minute and keeps no other from its turn."""
     for chore in chores:
         if chore.due <= now:
-            chore.due = now + chore.every_seconds
             outcome = attempt(chore.do)
-            if isinstance(outcome, Exception):
-                failed.append(outcome)
-    if failed:
-        raise failed[0]
+            error = outcome if isinstance(outcome, Exception) else None
+            chore.due = now + (min(chore.every_seconds, LONGEST_PAUSE_SECONDS) if error else chore.every_seconds)
+            watch(chore.name, error)
 
 
 def hold(path: Path) -> TextIOWrapper:

@@ -1,11 +1,12 @@
-"""What is remembered about the CRM between runs: watermarks, the breaker, the budget. One JSON value a name."""
+"""What is remembered between runs: watermarks of the CRM, breaker, budget, what fails. One JSON value a name."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, delete, select, update
 
 from connector.store.queues import insert
 from connector.store.tables import crm_state
@@ -16,6 +17,18 @@ def read_state(connection: Connection, name: str) -> dict[str, Any]:
     """The value under a name; empty when nothing was ever written there."""
     raw = connection.execute(select(crm_state.c.value).where(crm_state.c.name == name)).scalar_one_or_none()
     return {} if raw is None else dict(orjson.loads(raw))
+
+
+def read_states(connection: Connection, prefix: str) -> dict[str, tuple[int, dict[str, Any]]]:
+    """When each value whose name begins so was written, by the database's clock, and the value; by name."""
+    rows = connection.execute(select(crm_state).where(crm_state.c.name.startswith(prefix, autoescape=True)))
+    return {row.name: (row.changed_at, dict(orjson.loads(row.value))) for row in rows}
+
+
+def forget_state(uow: UnitOfWork, names: Collection[str]) -> None:
+    """Forgets the values under these names."""
+    if names:
+        uow.connection.execute(delete(crm_state).where(crm_state.c.name.in_(names)))
 
 
 def hold_state(uow: UnitOfWork, name: str) -> dict[str, Any]:

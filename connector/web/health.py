@@ -45,6 +45,15 @@ def readyz() -> tuple[Response, int]:
         "open_shelf_items": found.health.open_shelf,
         "dead_deliveries": found.health.dead_deliveries,
         "dead_outbox": found.health.dead_outbox,
+        "failing": [
+            {
+                "work": each.work,
+                "since": format_time(from_millis(each.since)),
+                "times": each.times,
+                "error": each.code,
+            }
+            for each in found.failing
+        ],
         "crm": "none" if ctx.crm is None else crm_login(found.health),
         "last_event": {
             source: format_time(from_millis(at)) if at is not None else None for source, at in found.last_event.items()
@@ -82,6 +91,12 @@ class _Figures(Collector):
             ("connector_outbox_dead", "Records the CRM will not take", health.dead_outbox),
         ):
             yield GaugeMetricFamily(name, words, value=value)
+        failing = GaugeMetricFamily(
+            "connector_work_failing_since_seconds", "Unix time since which work fails each time", labels=["work"]
+        )
+        for each in self.found.failing:
+            failing.add_metric([each.work], each.since / 1000)
+        yield failing
         last = GaugeMetricFamily(
             "connector_source_last_event_seconds", "Unix time of each source's last", labels=["source"]
         )

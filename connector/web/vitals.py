@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection
 
-from connector.domain.events import to_millis
+from connector.domain.events import format_time, from_millis, to_millis
 from connector.flows.context import Context
+from connector.flows.failing import Failure, lasting_failures
 from connector.flows.upkeep import free_bytes
 from connector.queries import operations
 from connector.web.present import count, duration, plural
@@ -18,6 +19,22 @@ SLOW_DELIVERY_SECONDS = 300
 SLOW_OUTBOX_SECONDS = 900
 NO_DISK_BYTES = 4 * 1024 * 1024
 LITTLE_DISK_BYTES = 500 * 1024 * 1024
+
+WORK = {
+    "ingest": "Taking deliveries in",
+    "writeback": "Writing to the CRM",
+    "sync": "Reading from the CRM",
+    "consent": "Ending consents whose time is over",
+    "leases": "Giving back what ended workers held",
+    "retention": "Forgetting what was kept long enough",
+    "schedule": "The schedule",
+    "hints": "Listening to other processes",
+    "failing": "Telling what fails",
+}
+"""The work of a worker, as the health page calls it."""
+
+CRMS_OWN = frozenset({"crm_unavailable", "crm_rate_limited"})
+"""Faults that pass without a person: intake works on, and writes go out when the CRM is back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +46,8 @@ class Vitals:
     outbox_age: float
     last_event: Mapping[str, int | None]
     newest_age: float | None
+    failing: tuple[Failure, ...]
+    """Work of some worker that has failed each time for a minute or longer."""
     problems: tuple[tuple[str, str], ...]
     """Each with its cure; empty when all is well."""
     warnings: tuple[tuple[str, str], ...]
@@ -62,15 +81,28 @@ def vitals(ctx: Context, connection: Connection) -> Vitals:
     outbox_age = _age(health.oldest_outbox_at, now)
     last_event = operations.last_received(connection, sorted(ctx.sources))
     heard = [at for at in last_event.values() if at is not None]
+    failing = lasting_failures(connection)
     return Vitals(
         health=health,
         delivery_age=delivery_age,
         outbox_age=outbox_age,
         last_event=last_event,
         newest_age=_age(max(heard), now) if heard else None,
-        problems=tuple(_problems(ctx, health, delivery_age, outbox_age)),
-        warnings=tuple(_warnings(ctx, health)),
+        failing=tuple(failing),
+        problems=(*_problems(ctx, health, delivery_age, outbox_age), *_failing(failing, by_the_crm=False)),
+        warnings=(*_warnings(ctx, health), *_failing(failing, by_the_crm=True)),
     )
+
+
+def _failing(failures: Sequence[Failure], *, by_the_crm: bool) -> Iterator[tuple[str, str]]:
+    for each in failures:
+        if (each.code in CRMS_OWN) is by_the_crm:
+            since = format_time(from_millis(each.since))
+            work = WORK.get(each.work, each.work)
+            yield (
+                f"{work} has failed since {since}, {plural(each.times, 'time')} in a row: {each.words}",
+                f"Look for `lane_failed` with `{each.work}` in the worker's log, and run `connector check`.",
+            )
 
 
 def writing(health: operations.Health) -> Mapping[str, Any]:

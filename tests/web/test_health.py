@@ -153,3 +153,36 @@ def test_a_full_disk_is_not_ready(site: Site, monkeypatch: pytest.MonkeyPatch) -
     assert status == 503
     assert "full" in told["problems"][0]["problem"]
     assert "full" in site.as_user("admin").get("/admin").text
+
+
+def failing(site: Site, work: str, code: str) -> None:
+    """What a worker in another process has told for two minutes."""
+    with site.ctx.store.begin() as uow:
+        since = uow.database_now() - 120_000
+        failure = {"work": work, "since": since, "times": 7, "code": code, "words": "In its own words."}
+        write_state(uow, "worker:another", {"told_at": since, "failing": [failure]})
+
+
+@pytest.mark.parametrize(
+    ("work", "code", "status", "said"),
+    [
+        ("sync", "unforeseen", 503, "Reading from the CRM has failed since"),
+        ("consent", "unforeseen", 503, "Ending consents whose time is over has failed since"),
+        ("ingest", "store_busy", 503, "Taking deliveries in has failed since"),
+        ("sync", "crm_unavailable", 200, "Reading from the CRM has failed since"),
+    ],
+)
+def test_work_that_fails_each_time_in_any_process_is_named_with_its_beginning(
+    site: Site, work: str, code: str, status: int, said: str
+) -> None:
+    """Before any backlog shows it; a CRM that is away keeps nothing from coming in, so that is a warning."""
+    failing(site, work, code)
+    found, told = ready(site)
+    sentences = [each["problem"] for each in told["problems" if status == 503 else "warnings"]]
+    assert found == status
+    assert len(sentences) == 1
+    assert sentences[0].startswith(said)
+    assert sentences[0].endswith("7 times in a row: In its own words.")
+    assert (told["failing"][0]["work"], told["failing"][0]["times"]) == (work, 7)
+    assert said in site.as_user("admin").get("/admin").text
+    assert f'connector_work_failing_since_seconds{{work="{work}"}}' in site.app.test_client().get("/metrics").text
