@@ -37,7 +37,7 @@ def app_of(ctx: Context, settings: Settings, on_stored: Callable[[], None] | Non
         ctx.store, ctx.sources, ctx.clock, ctx.public_url, ctx.inbox_cap, on_stored=stored
     )
     app.register_blueprint(webhooks)
-    register(app, ctx, timezone=settings.timezone, on_stored=stored)
+    register(app, ctx, timezone=settings.timezone, on_stored=stored, trusted_proxies=settings.trusted_proxies)
     return app
 
 

@@ -12,6 +12,7 @@ from connector.flows.consent import publish_notices
 from connector.flows.context import Context
 from connector.flows.sources import Source
 from connector.flows.submit import SOURCE, own_source
+from connector.flows.sync import fields_read
 from connector.google_keys import google_keys
 from connector.mapping.channels import ChannelRegister, load_channels
 from connector.mapping.crm import CrmMapping, load_crm_mapping
@@ -61,8 +62,10 @@ def build_crm(settings: Settings) -> CRM | None:
         return None
     from connector.crm.salesforce import SalesforceGateway
 
-    required = load_crm_mapping(settings.mappings_dir / "crm" / "salesforce.yml").required()
-    return SalesforceGateway(settings.crm, required=required, clock=build_clock(settings))
+    mapping = load_crm_mapping(settings.mappings_dir / "crm" / "salesforce.yml")
+    return SalesforceGateway(
+        settings.crm, required=mapping.required(), reads=fields_read(mapping), clock=build_clock(settings)
+    )
 
 
 def build_clock(settings: Settings) -> Clock:
@@ -115,7 +118,7 @@ def _source(source: SourceSettings, mapping: SourceMapping) -> Source:
         topics=source.topics,
         max_bytes=source.max_bytes,
         verification=source.verification,
-        keys=google_keys if mapping.verification == "google_pubsub" else None,
+        keys=google_keys if (source.verification or mapping.verification) == "google_pubsub" else None,
     )
 
 

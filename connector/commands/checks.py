@@ -11,7 +11,7 @@ import click
 from connector.commands.console import FOUND_PROBLEMS, fail, print_json, speaks_plainly
 from connector.composition import Rules, build_crm, build_sources, load_rules
 from connector.errors import ConnectorError, MappingInvalid, Problem, SettingsInvalid
-from connector.settings import Settings, load_settings
+from connector.settings import Settings, is_loopback, load_settings
 from connector.store.migrate import schema_problem
 from connector.store.unit_of_work import open_store, sqlite_file
 
@@ -87,14 +87,16 @@ def _settings(settings: Settings) -> Iterator[Finding]:
         yield Finding(
             "settings", False, "CONNECTOR_COMPANY is not set: consent wordings name the company.", 'Set company = "…".'
         )
-    if (
-        settings.public_url.startswith("http://127.")
-        and settings.sources
-        and not settings.crm.url.startswith("http://127.")
-    ):
+    if is_loopback(settings.public_url):
+        if settings.sources and not is_loopback(settings.crm.url):
+            yield Finding(
+                "settings", False, f"CONNECTOR_PUBLIC_URL is {settings.public_url}: no provider can reach it.",
+                "Give the address behind your TLS proxy.",
+            )  # fmt: skip
+    elif settings.public_url.startswith("http://"):
         yield Finding(
-            "settings", False, f"CONNECTOR_PUBLIC_URL is {settings.public_url}: no provider can reach it.",
-            "Give the address behind your TLS proxy.",
+            "settings", False, f"CONNECTOR_PUBLIC_URL is {settings.public_url}: passwords would travel in the clear.",
+            "Put a TLS proxy in front and give its https address.",
         )  # fmt: skip
 
 

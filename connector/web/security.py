@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from flask import Flask, Response, request
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -53,8 +54,12 @@ class PublicAddress:
         return self.app(environ, start_response)
 
 
-def secure(app: Flask, public_url: str) -> None:
-    """Sets the cookie flags by the public URL's scheme, and the headers on every answer."""
+def secure(app: Flask, public_url: str, trusted_proxies: int = 0) -> None:
+    """Sets the cookie flags by the public URL's scheme, the headers on every answer, and who the client is.
+
+    So many trusted proxies each added the address they saw to X-Forwarded-For. What stands before those is the client's
+    own invention; with no proxy the whole header is. Scheme, host and path come from the public URL in any case.
+    """
     parts = urlsplit(public_url)
     https = parts.scheme == "https"
     app.config.update(
@@ -65,6 +70,10 @@ def secure(app: Flask, public_url: str) -> None:
         SESSION_COOKIE_PATH=parts.path.rstrip("/") or "/",
     )
     app.after_request(_headers(https))
+    if trusted_proxies:
+        app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
+            app.wsgi_app, x_for=trusted_proxies, x_proto=0, x_host=0, x_port=0, x_prefix=0
+        )
     app.wsgi_app = PublicAddress(app.wsgi_app, public_url)  # type: ignore[method-assign]
 
 

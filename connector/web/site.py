@@ -19,19 +19,26 @@ FORM_BYTES = 1024 * 1024
 SUBMITTER = "connector_submitter"
 
 
-def register(app: Flask, ctx: Context, *, timezone: str = "UTC", on_stored: Callable[[], None] | None = None) -> None:
+def register(
+    app: Flask,
+    ctx: Context,
+    *,
+    timezone: str = "UTC",
+    on_stored: Callable[[], None] | None = None,
+    trusted_proxies: int = 0,
+) -> None:
     """Registers everything people and programs see, but the webhooks.
 
     Call it once, on a ``Flask("connector.web")`` (templates and styles lie there), with the zone that pages show times
-    in; ``on_stored`` hears of each case posted to the API. The context's secret key signs sessions; its public URL
-    decides cookie flags and the path the app lives under.
+    in; ``on_stored`` hears of each case posted to the API; ``trusted_proxies`` of them tell who the client is. The
+    context's secret key signs sessions; its public URL decides cookie flags and the path the app lives under.
     """
     app.config["CONNECTOR_TIMEZONE"] = timezone
     app.config["MAX_FORM_MEMORY_SIZE"] = FORM_BYTES
     app.url_map.strict_slashes = False
     app.extensions[EXTENSION] = ctx
     app.extensions[SUBMITTER] = Submitter(ctx, on_stored)
-    secure(app, ctx.public_url)
+    secure(app, ctx.public_url, trusted_proxies)
     register_errors(app)
     register_presenter(app, ctx, timezone)
     register_auth(app, ctx)

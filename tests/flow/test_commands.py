@@ -278,26 +278,18 @@ def test_an_outbox_row_is_shown_as_json(place: Place, terminal: Terminal) -> Non
     assert json.loads(terminal("outbox", "list", "--state", "pending", "--json").stdout)[0]["id"] == 1
 
 
-@pytest.mark.parametrize(
-    ("setting", "told"),
-    [
-        ('database_url = "nonsense"', "database_url"),
-        ('database_url = "sqlite://"', "database_url"),
-        ('public_url = "http://[::1"', "public_url"),
-        ('public_url = "https://care.example:99999999"', "public_url"),
-        ('crm_url = "https://[::1"', "crm_url"),
-        ('crm_api_version = "nan"', "API_VERSION"),
-        ("inbox_cap = 0", "inbox_cap"),
-        ('[sources."a b/c"]\nmapping = "x"\nsecrets = ["s"]', "a b/c"),
-        ('[sources.api]\nmapping = "x"\nsecrets = ["s"]', "sources.api"),
-    ],
-)
-def test_a_setting_that_cannot_work_is_named_with_its_cure(tmp_path: Path, setting: str, told: str) -> None:
+@pytest.mark.parametrize("words", [("check", "--offline"), ("run",), ("worker",), ("migrate",), ("crm", "sync")])
+def test_settings_that_cannot_work_are_told_the_same_by_check_and_at_start(
+    tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    """tests/unit/test_settings.py has every fault there is."""
     config = tmp_path / "connector.toml"
-    config.write_text(setting, encoding="utf-8")
-    answer = Terminal(config)("check", "--offline")
+    config.write_text('public_url = "nowhere"\n[sources.api]\nmapping = "x"\nsecrets = ["s"]', encoding="utf-8")
+    answer = Terminal(config)(*words)
     assert answer.exit_code == 1
-    assert f"PROBLEM settings  {config}: {told}" in answer.stdout or told in answer.stdout
+    assert f"{config}: public_url: is 'nowhere'. Give the address" in answer.output
+    assert f"{config}: sources.api: cannot be a source's name" in answer.output
+    assert "Traceback" not in answer.output
 
 
 def test_a_database_address_is_never_quoted_since_it_may_hold_a_password(tmp_path: Path) -> None:
@@ -368,3 +360,14 @@ def test_check_of_a_store_that_is_not_there_makes_none(place: Place) -> None:
 def test_the_store_is_readable_by_its_user_only(terminal: Terminal, place: Place) -> None:
     assert terminal("ledger", "verify").exit_code == 0
     assert (place.folder / "connector.db").stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize(
+    ("public_url", "told"),
+    [("http://care.example", "in the clear"), ("http://localhost:8080", "no provider can reach it")],
+)
+def test_check_names_a_public_address_that_nobody_should_be_given(tmp_path: Path, public_url: str, told: str) -> None:
+    config = tmp_path / "connector.toml"
+    source = '[sources.care]\nmapping = "messenger"\nsecrets = ["a-secret"]\n'
+    config.write_text(f'public_url = "{public_url}"\ndata_dir = "{tmp_path}"\n{source}', encoding="utf-8")
+    assert told in Terminal(config)("check", "--offline").stdout

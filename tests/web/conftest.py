@@ -78,7 +78,12 @@ def sources() -> dict[str, Source]:
 
 
 def make_site(
-    store: Store, clock: FakeClock, *, public_url: str = "http://localhost", timezone: str = "Europe/Oslo"
+    store: Store,
+    clock: FakeClock,
+    *,
+    public_url: str = "http://localhost",
+    timezone: str = "Europe/Oslo",
+    trusted_proxies: int = 0,
 ) -> Site:
     """The site around a store."""
     ctx = Context(
@@ -95,7 +100,7 @@ def make_site(
     app = Flask("connector.web")
     app.testing = True
     app.config["PROPAGATE_EXCEPTIONS"] = False
-    register(app, ctx, timezone=timezone)
+    register(app, ctx, timezone=timezone, trusted_proxies=trusted_proxies)
     return Site(app, ctx)
 
 

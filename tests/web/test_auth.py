@@ -10,8 +10,9 @@ from flask.testing import FlaskClient
 
 from connector.errors import Conflict, InputInvalid, NotFound, Unauthenticated
 from connector.flows import people
+from connector.store.unit_of_work import Store
 from tests.conftest import FakeClock
-from tests.web.conftest import PASSWORD, Site
+from tests.web.conftest import PASSWORD, Site, make_site
 
 
 def sign_in(client: FlaskClient, name: str, password: str, **more: str) -> Any:
@@ -37,6 +38,39 @@ def test_signing_in_leads_to_the_work_and_signing_out_ends_it_everywhere(site: S
     client.post("/logout", data={"csrf": token})
     assert client.get("/inbox").status_code == 302
     assert thief.get("/inbox").status_code == 302
+
+
+@pytest.mark.parametrize(
+    ("proxies", "told", "then"),
+    [
+        (1, ["203.0.113.1", "203.0.113.2"], 302),
+        (1, ["203.0.113.1", "203.0.113.2, 203.0.113.1"], 429),
+        (2, ["203.0.113.1, 10.0.0.7", "203.0.113.2, 10.0.0.7"], 302),
+        (0, ["203.0.113.1", "203.0.113.2"], 429),
+    ],
+    ids=["another client", "the same, inventing one before it", "another behind two", "nobody is trusted"],
+)
+def test_guesses_are_counted_by_the_client_that_the_trusted_proxies_saw(
+    store: Store, clock: FakeClock, proxies: int, told: list[str], then: int
+) -> None:
+    """Else one guesser behind the proxy would lock everybody out, or invent a new address for each guess."""
+    site = make_site(store, clock, trusted_proxies=proxies)
+    people.create_user(site.ctx, "Ida", PASSWORD, "agent")
+    client = site.app.test_client()
+    client.environ_base["HTTP_X_FORWARDED_FOR"] = told[0]
+    assert [sign_in(client, "Ida", "wrong password").status_code for _ in range(6)] == [401] * 5 + [429]
+    client.environ_base["HTTP_X_FORWARDED_FOR"] = told[1]
+    assert sign_in(client, "Ida", PASSWORD).status_code == then
+    site.app.extensions["connector_submitter"].close()
+
+
+def test_one_name_is_guessed_thirty_times_at_most_from_however_many_addresses(site: Site) -> None:
+    people.create_user(site.ctx, "Ida", PASSWORD, "agent")
+    for number in range(30):
+        with pytest.raises(Unauthenticated):
+            people.sign_in(site.ctx, "Ida", "wrong password", f"203.0.113.{number}")
+    with pytest.raises(people.TooManyAttempts):
+        people.sign_in(site.ctx, "Ida", PASSWORD, "198.51.100.1")
 
 
 @pytest.mark.parametrize("name", ["Ida", "nobody"])
