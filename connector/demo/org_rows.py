@@ -62,52 +62,65 @@ class OrgCase:
 
 def org_cases(start: datetime) -> tuple[OrgCase, ...]:
     """The cases of the other channels, in the days before the story's first post."""
-
-    def at(days: float) -> str:
-        return format_time(start + timedelta(days=days)) or ""
-
-    def call(subject: str, days: float, seconds: int, call_object: str) -> tuple[str, dict[str, Any]]:
-        values = {
-            "Subject": subject, "TaskSubtype": "Call", "CallType": "Inbound", "Status": "Completed",
-            "CallDurationInSeconds": seconds, "CallObject": call_object, "ActivityDate": at(days)[:10],
-        }  # fmt: skip
-        return ("Task", values)
-
-    def mail(subject: str, days: float, text: str, message: str, *, incoming: bool) -> tuple[str, dict[str, Any]]:
-        values = {
-            "Subject": subject, "TextBody": text, "Incoming": incoming, "MessageDate": at(days),
-            "MessageIdentifier": f"<{message}@mail.example>", "Status": "0" if incoming else "3",
-            "FromAddress": "tom.becker@lakeshore.example" if incoming else "care@northwind.example",
-        }  # fmt: skip
-        return ("EmailMessage", values)
-
-    def chat(days: float, minutes: float) -> tuple[str, dict[str, Any]]:
-        values = {
-            "StartTime": at(days),
-            "EndTime": at(days + minutes / 1440),
-            "Status": "Completed",
-            "Body": "Chat transcript",
-        }
-        return ("LiveChatTranscript", values)
-
+    told = _Before(start)
     return (
         OrgCase(
             "Order 4711: where is it?", "tom_mi", "Phone", "Closed",
-            (call("Asked about order 4711", -6, 312, "CA-demo-0001"),),
+            (told.call("Asked about order 4711", -6, 312, "CA-demo-0001"),),
         ),
         OrgCase(
             "Refund for the tent", "tom_mi", "Email", "New",
             (
-                mail("Refund for the tent", -4, "It came without poles. I want a refund.", "refund-1", incoming=True),
-                mail("Re: Refund for the tent", -3.8, "We are looking into it.", "refund-2", incoming=False),
+                told.mail("Refund for the tent", -4, "It came without poles. I want a refund.", "refund-1"),
+                told.answer("Re: Refund for the tent", -3.8, "We are looking into it.", "refund-2"),
             ),
         ),
-        OrgCase("Chat about sizes", "tom_mi", "Chat", "Closed", (chat(-2, 9),)),
+        OrgCase("Chat about sizes", "tom_mi", "Chat", "Closed", (told.chat(-2, 9),)),
         OrgCase("Change of address", "mara", "Web", "Closed"),
         OrgCase(
             "Boots: sole came off", "mara", "Phone", "New",
-            (call("Boots: sole came off", -1, 184, "CA-demo-0002"),),
+            (told.call("Boots: sole came off", -1, 184, "CA-demo-0002"),),
         ),
         OrgCase("Which stove fits?", "grace", "Community", "New"),
         OrgCase("Invoice copy", "jonas", "Email", "Closed"),
     )  # fmt: skip
+
+
+Child = tuple[str, dict[str, Any]]
+"""An object of the CRM and the fields of one row of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Before:
+    """Rows so many days from the story's start."""
+
+    start: datetime
+
+    def at(self, days: float) -> str:
+        return format_time(self.start + timedelta(days=days)) or ""
+
+    def call(self, subject: str, days: float, seconds: int, call_object: str) -> Child:
+        values = {
+            "Subject": subject, "TaskSubtype": "Call", "CallType": "Inbound", "Status": "Completed",
+            "CallDurationInSeconds": seconds, "CallObject": call_object, "ActivityDate": self.at(days)[:10],
+        }  # fmt: skip
+        return ("Task", values)
+
+    def mail(self, subject: str, days: float, text: str, message: str) -> Child:
+        values = {
+            "Subject": subject, "TextBody": text, "Incoming": True, "MessageDate": self.at(days),
+            "MessageIdentifier": f"<{message}@mail.example>", "Status": "0",
+            "FromAddress": "tom.becker@lakeshore.example",
+        }  # fmt: skip
+        return ("EmailMessage", values)
+
+    def answer(self, subject: str, days: float, text: str, message: str) -> Child:
+        told = {"Incoming": False, "Status": "3", "FromAddress": "care@northwind.example"}
+        return ("EmailMessage", self.mail(subject, days, text, message)[1] | told)
+
+    def chat(self, days: float, minutes: float) -> Child:
+        values = {
+            "StartTime": self.at(days), "EndTime": self.at(days + minutes / 1440), "Status": "Completed",
+            "Body": "Chat transcript",
+        }  # fmt: skip
+        return ("LiveChatTranscript", values)

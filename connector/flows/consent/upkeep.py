@@ -27,8 +27,8 @@ from connector.flows.consent.merging import bind_account
 from connector.flows.consent.words import WithdrawConsent
 from connector.flows.context import Context
 from connector.store import ledger, vault
-from connector.store.consent import (
-    links_by_ids,
+from connector.store.consent import links_by_ids
+from connector.store.consent_due import (
     links_granted_under,
     links_held_since,
     links_to_review,
