@@ -13,20 +13,19 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 
-def certificate(data: Path | None) -> tuple[Path, Path]:
+def certificate(data: Path | None, made_at: datetime | None = None) -> tuple[Path, Path]:
     """Paths of cert.pem and key.pem, made on first use; without a data folder they are temporary."""
     folder = data or Path(tempfile.mkdtemp(prefix="sandbox-tls-"))
     folder.mkdir(parents=True, exist_ok=True)
     cert_file, key_file = folder / "cert.pem", folder / "key.pem"
     if not (cert_file.is_file() and key_file.is_file()):
-        _make(cert_file, key_file)
+        _make(cert_file, key_file, made_at or datetime.now(UTC))
     return cert_file, key_file
 
 
-def _make(cert_file: Path, key_file: Path) -> None:
+def _make(cert_file: Path, key_file: Path, now: datetime) -> None:
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "sandbox org on this machine")])
-    now = datetime.now(UTC)
     names = [x509.DNSName("localhost"), x509.IPAddress(ip_address("127.0.0.1")), x509.IPAddress(ip_address("::1"))]
     made = (
         x509.CertificateBuilder()

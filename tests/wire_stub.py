@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import threading
+import time
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -45,6 +46,7 @@ class WireStub:
     records: dict[str, dict[str, dict[str, Any]]] = field(default_factory=lambda: defaultdict(dict))
     tokens: list[str] = field(default_factory=list)
     token_answers: deque[Response] = field(default_factory=deque)
+    clock_behind: float = 0.0
     numbers: Iterator[int] = field(default_factory=lambda: iter(range(1, 10_000_000)))
 
     def next(self, *replies: Reply | Response) -> None:
@@ -164,6 +166,12 @@ _ROUTES: list[tuple[str, Callable[..., Response]]] = [
 
 class _Silent(WSGIRequestHandler):
     disable_nagle_algorithm = True
+
+    def date_time_string(self, timestamp: float | None = None) -> str:
+        """The Date header, by the org's own clock."""
+        stub = self.server.app
+        behind = stub.clock_behind if isinstance(stub, WireStub) else 0.0
+        return super().date_time_string((timestamp or time.time()) - behind)
 
     def log(self, type: str, message: str, *args: Any) -> None:  # noqa: A002 - werkzeug's name
         """Says nothing."""

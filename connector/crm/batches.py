@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from connector.crm.classify import OUTCOMES, WireFault, as_error
+from connector.crm.classify import WireFault, as_error, outcome_of
 from connector.crm.port import Outcome, Record, RowResult
 
 BATCH = 200
@@ -56,7 +56,7 @@ def _isolate(
             suspects, fault = half, found
         else:
             raise as_error(found, "writing records") from found
-    outcome = OUTCOMES.get(fault.code, Outcome.DEAD)
+    outcome = outcome_of(fault.code) or Outcome.DEAD
     results[suspects[0]] = RowResult(outcome, code=fault.code or str(fault.status), message=fault.message)
     return aside, used
 

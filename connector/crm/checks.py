@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
-from connector.crm.port import Budget, CrmCheck
+from connector.crm.port import Budget, CrmCheck, Reading
 from connector.errors import ConnectorError
 from connector.settings import CrmSettings
 
@@ -29,7 +29,9 @@ class Org(Protocol):
         ...
 
 
-def check_org(org: Org, settings: CrmSettings, required: Mapping[str, Sequence[str]]) -> list[CrmCheck]:
+def check_org(
+    org: Org, settings: CrmSettings, required: Mapping[str, Sequence[str]], reads: Mapping[str, Reading]
+) -> list[CrmCheck]:
     """Every finding about login, version, package, permissions and budget; without a login only that one."""
     try:
         org.version()
@@ -41,6 +43,11 @@ def check_org(org: Org, settings: CrmSettings, required: Mapping[str, Sequence[s
             found += _object(obj, org.fields(obj), fields)
         except ConnectorError as error:
             found.append(CrmCheck(f"CRM object {obj}", False, error.message, ASSIGN))
+    for obj, reading in reads.items():
+        try:
+            found.append(_reading(obj, org.fields(obj), reading))
+        except ConnectorError as error:
+            found.append(CrmCheck(f"CRM reading {obj}", False, error.message, ASSIGN))
     return [*found, _budget(org.budget(), settings.share)]
 
 
@@ -60,6 +67,20 @@ def _object(obj: str, described: Mapping[str, Mapping[str, Any]] | None, needed:
         yield CrmCheck(name, False, f"{needed[0]} is not an external id with unique values", INSTALL)
     elif not missing and not locked:
         yield CrmCheck(name, True, f"{len(needed)} fields can be written")
+
+
+def _reading(obj: str, described: Mapping[str, Mapping[str, Any]] | None, reading: Reading) -> CrmCheck:
+    name = f"CRM reading {obj}"
+    if described is None:
+        if reading.is_needed:
+            return CrmCheck(name, False, "the org hides it from the run-as user", ASSIGN)
+        return CrmCheck(name, True, "the org has no such object, or hides it: nothing is read of it")
+    hidden = [each for each in reading.fields if each not in described]
+    if not hidden:
+        return CrmCheck(name, True, f"{len(reading.fields)} fields can be read")
+    if reading.is_needed:
+        return CrmCheck(name, False, f"the run-as user does not see {', '.join(hidden)}", ASSIGN)
+    return CrmCheck(name, True, f"read without {', '.join(hidden)}, which the run-as user does not see")
 
 
 def _budget(budget: Budget | None, share: float) -> CrmCheck:

@@ -21,22 +21,29 @@ OUTCOMES: dict[str, Outcome] = {
             "ORG_IN_MAINTENANCE", "INSERT_UPDATE_DELETE_NOT_ALLOWED_DURING_MAINTENANCE", "TOO_MANY_APEX_REQUESTS",
             "DUPLICATE_VALUE",  # lost the race on our unique key: the same upsert finds the record next time
             "DUPLICATE_EXTERNAL_ID", "ALL_OR_NONE_OPERATION_ROLLED_BACK", "PROCESSING_HALTED",
+            "INVALID_SESSION_ID", "SESSION_EXPIRED", "INVALID_AUTH_HEADER",
         ),
         Outcome.WAIT: ("REQUEST_LIMIT_EXCEEDED", "LIMIT_EXCEEDED", "EXCEEDED_QUOTA"),
         Outcome.REMAP: ("ENTITY_IS_DELETED", "INVALID_CROSS_REFERENCE_KEY"),
         Outcome.HALT: (
             "STORAGE_LIMIT_EXCEEDED", "API_CURRENTLY_DISABLED", "API_DISABLED_FOR_ORG", "INSUFFICIENT_ACCESS",
             "INSUFFICIENT_ACCESS_OR_READONLY", "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY_DISABLED", "INVALID_TYPE",
-            "INVALID_FIELD", "INVALID_FIELD_FOR_INSERT_UPDATE", "TXN_SECURITY_METERING_ERROR",
-            "TXN_SECURITY_NO_ACCESS",
+            "INVALID_FIELD", "INVALID_FIELD_FOR_INSERT_UPDATE",
         ),
     }.items()
     for code in codes
 }  # fmt: skip
 """Outcome by error code; a code that is not listed is the record's own fault and makes it dead, in the org's words."""
 
+_SECURITY_POLICY = "TXN_SECURITY_"
+_SESSION_ENDED = frozenset({"INVALID_SESSION_ID", "SESSION_EXPIRED", "INVALID_AUTH_HEADER"})
 _MISSING_PARENT = "foreign key external id"
 _BUSY = frozenset({406, 408, 420, 425, 429, 500, 502, 503, 504})
+
+
+def outcome_of(code: str) -> Outcome | None:
+    """What an error code asks for; None for one that is not known: then the record itself is at fault."""
+    return Outcome.HALT if code.startswith(_SECURITY_POLICY) else OUTCOMES.get(code)
 
 
 class WireFault(Exception):
@@ -52,12 +59,12 @@ class WireFault(Exception):
     @property
     def session_expired(self) -> bool:
         """Whether a new token is needed."""
-        return self.status == 401
+        return self.status == 401 or self.code in _SESSION_ENDED
 
     @property
     def blames_a_record(self) -> bool:
         """Whether the call failed for something in its records, so that the others may pass without it."""
-        return self.status in (400, 413) and OUTCOMES.get(self.code, Outcome.DEAD) is Outcome.DEAD
+        return self.status in (400, 413) and outcome_of(self.code) is None
 
 
 def read_fault(status: int, body: object, retry_after: str | None) -> WireFault:
@@ -78,7 +85,7 @@ def _words(body: object) -> tuple[str, str]:
 
 def as_error(fault: WireFault, doing: str) -> ConnectorError:
     """The fault of a whole call in the tree by recovery; ``doing`` says what was asked, without personal data."""
-    outcome = OUTCOMES.get(fault.code)
+    outcome = outcome_of(fault.code)
     words = f"{fault.code or fault.status}: {fault.message}".rstrip(": ")
     if outcome is Outcome.WAIT:
         return CrmRateLimited(
@@ -117,7 +124,7 @@ def failed_row(errors: Sequence[Any]) -> RowResult:
     code = str(first.get("statusCode") or first.get("errorCode") or "UNKNOWN_EXCEPTION")
     message = str(first.get("message") or "")
     fields = tuple(str(each) for each in first.get("fields") or ())
-    outcome = OUTCOMES.get(code, Outcome.DEAD)
+    outcome = outcome_of(code) or Outcome.DEAD
     if _MISSING_PARENT in message.casefold():
         outcome = Outcome.REMAP
     return RowResult(outcome, code=code, message=message[:500], fields=fields)

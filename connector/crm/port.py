@@ -68,6 +68,14 @@ class CrmCheck:
 
 
 @dataclass(frozen=True, slots=True)
+class Reading:
+    """What is read of one object; where it is not needed, the CRM may lack the object or some of its fields."""
+
+    fields: tuple[str, ...]
+    is_needed: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Calls:
     """API calls this process made, by kind."""
 

@@ -21,7 +21,7 @@ from connector.crm.budget import Meter
 from connector.crm.checks import check_org
 from connector.crm.classify import WireFault, as_error, row_result
 from connector.crm.deploy import deploy
-from connector.crm.port import Budget, Calls, CrmCheck, Deleted, Record, RowResult
+from connector.crm.port import Budget, Calls, CrmCheck, Deleted, Reading, Record, RowResult
 from connector.crm.tokens import Token, TokenProvider
 from connector.crm.wire import CrmSession
 from connector.domain.clock import Clock, system_clock
@@ -46,6 +46,7 @@ class SalesforceGateway:
         settings: CrmSettings,
         *,
         required: Mapping[str, Sequence[str]] | None = None,
+        reads: Mapping[str, Reading] | None = None,
         clock: Clock = system_clock,
         timeout: tuple[float, float] = TIMEOUT,
         sleep: Callable[[float], None] = time.sleep,
@@ -53,6 +54,7 @@ class SalesforceGateway:
     ) -> None:
         self._settings = settings
         self._required = dict(required or {})
+        self._reads = dict(reads or {})
         self._meter = Meter(clock)
         self._session = CrmSession(settings.url, self._meter, timeout)
         self._tokens = TokenProvider(settings, self._session, monotonic=monotonic)
@@ -98,16 +100,18 @@ class SalesforceGateway:
         clause = f" WHERE {' AND '.join(conditions)}" if conditions else ""
         soql = f"SELECT {', '.join(fields)} FROM {obj}{clause} ORDER BY SystemModstamp, Id"  # noqa: S608 - names of the mapping file
         page = self._query(obj, soql, include_deleted=True)
+        seen = len(page["records"])
         yield from page["records"]
         while not page["done"]:
-            path = page["nextRecordsUrl"]
-            page = self._more(obj, path)
+            page = self._more(obj, page["nextRecordsUrl"], seen)
+            seen += len(page["records"])
             yield from page["records"]
 
-    def _more(self, obj: str, path: str) -> Any:
-        return self._read(
+    def _more(self, obj: str, path: str, seen: int) -> Any:
+        page = self._read(
             f"reading more of {obj}", lambda sf: sf.query_more(path, identifier_is_url=True, headers=dict(PAGE))
         )
+        return _whole(obj, page, seen)
 
     def keyed(self, obj: str, key_field: str, keys: Sequence[str]) -> dict[str, str]:
         """Of these external keys, those the org already has, each with its record id."""
@@ -121,15 +125,23 @@ class SalesforceGateway:
         return found
 
     def _query(self, obj: str, soql: str, *, include_deleted: bool = False) -> Any:
-        return self._read(
+        page = self._read(
             f"reading {obj}", lambda sf: sf.query(soql, include_deleted=include_deleted, headers=dict(PAGE))
         )
+        return _whole(obj, page, 0)
 
     def deleted(self, obj: str, since: datetime, until: datetime) -> Deleted:
-        """Ids deleted in the span, and how far the org vouches for the list."""
+        """Ids deleted in the span, and how far the org vouches for the list; too long a list is asked for in parts."""
         since = min(since, until - SHORTEST_SPAN)
         span = {"start": _seconds(since), "end": _seconds(until)}
-        answer = self._read(f"reading deleted {obj}", lambda sf: sf.restful(f"sobjects/{obj}/deleted/", params=span))
+        try:
+            answer: Any = self._ask(lambda sf: sf.restful(f"sobjects/{obj}/deleted/", params=span))
+        except WireFault as fault:
+            if fault.code != "EXCEEDED_ID_LIMIT" or until - since < 2 * SHORTEST_SPAN:
+                raise as_error(fault, f"reading deleted {obj}") from fault
+            middle = since + (until - since) / 2
+            first, second = self.deleted(obj, since, middle), self.deleted(obj, middle, until)
+            return Deleted(first.ids + second.ids, second.covered_until)
         covered = _moment(answer["latestDateCovered"])
         return Deleted(tuple(row["id"] for row in answer["deletedRecords"]), covered)
 
@@ -151,7 +163,8 @@ class SalesforceGateway:
         return {each["name"]: each for each in answer["fields"]}
 
     def now(self) -> datetime:
-        """The time by the org's clock, as its last answer told."""
+        """The time by the org's clock, as its last answer told; signing in is its first, and no API call."""
+        self._tokens.current()
         return self._meter.now()
 
     def budget(self) -> Budget | None:
@@ -164,7 +177,7 @@ class SalesforceGateway:
 
     def check(self) -> list[CrmCheck]:
         """Login, version, package, permissions and budget, each with its cure."""
-        return check_org(self, self._settings, self._required)
+        return check_org(self, self._settings, self._required, self._reads)
 
     def version(self) -> None:
         """Asks for the configured API version; raises Misconfigured where the org does not serve it."""
@@ -235,6 +248,14 @@ class SalesforceGateway:
                 )
                 self._client = (token.generation, client)
             return self._client[1]
+
+
+def _whole(obj: str, page: Any, seen: int) -> Any:
+    """The page, once it holds as many records as the org says; a record that is passed over would never be read."""
+    told = str(page["totalSize"]) if page["done"] else page["nextRecordsUrl"].rpartition("-")[2]
+    if told.isdigit() and seen + len(page["records"]) < int(told):
+        raise CrmUnavailable(f"The CRM's answer lacks records of {obj}; the reading begins again where it was.")
+    return page
 
 
 def _seconds(moment: datetime) -> str:

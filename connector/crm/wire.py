@@ -103,9 +103,17 @@ def _json(answer: requests.Response) -> object:
 
 def _why(error: requests.RequestException) -> str:
     if isinstance(error, requests.exceptions.SSLError):
-        return "its certificate is not trusted; set REQUESTS_CA_BUNDLE"
+        return _why_not_trusted(str(error))
     if isinstance(error, requests.Timeout):
         return "timed out"
     if isinstance(error, requests.exceptions.ChunkedEncodingError):
         return "the answer was cut off"
     return "the connection failed or was closed"
+
+
+def _why_not_trusted(words: str) -> str:
+    if "certificate has expired" in words:
+        return "its certificate has expired, or this machine's clock is wrong"
+    if "not valid for" in words or "match" in words:
+        return "its certificate is for another host"
+    return "its certificate is not trusted; set REQUESTS_CA_BUNDLE to the authority that issued it"

@@ -199,7 +199,7 @@ def case_values(case: CaseRow, mapping: CrmMapping, answer: Permit | Denied | No
     row = case.row
     origins = mapping.case_origins
     return {
-        "subject": row.subject or f"{mapping.network(row.network)} ({row.channel})",
+        "subject": row.subject or subject_instead(mapping, row.network, row.channel),
         "new_status": mapping.new_status,
         "new_priority": mapping.new_priority,
         "reopened_status": mapping.reopened_status,
@@ -217,6 +217,21 @@ def case_values(case: CaseRow, mapping: CrmMapping, answer: Permit | Denied | No
         "reopen_count": row.reopen_count,
         "link_ref": answer.link_id if isinstance(answer, Permit) else None,
     }
+
+
+def subject_instead(mapping: CrmMapping, network: str, channel: str) -> str:
+    """What a case without a subject is called in the CRM."""
+    return f"{mapping.network(network)} ({channel})"
+
+
+def fitted(value: Any, rule: FieldRule) -> Any:
+    """The value as the field takes it."""
+    if not isinstance(value, str):
+        return value
+    if rule.longest is not None:
+        return value if _is_address(value) and units(value) <= rule.longest else None
+    # Without a length it is one of our own words, a time or an id.
+    return cut(one_line(value), rule.cut) or None if rule.cut else value
 
 
 def interaction_values(row: Row[Any], mapping: CrmMapping) -> dict[str, Any]:
@@ -240,16 +255,7 @@ def interaction_values(row: Row[Any], mapping: CrmMapping) -> dict[str, Any]:
 
 
 def _filled(rules: Mapping[str, FieldRule], values: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: _fitted(values[rule.value], rule) for name, rule in rules.items()}
-
-
-def _fitted(value: Any, rule: FieldRule) -> Any:
-    if not isinstance(value, str):
-        return value
-    if rule.longest is not None:
-        return value if _is_address(value) and units(value) <= rule.longest else None
-    # Without a length it is one of our own words, a time or an id.
-    return cut(one_line(value), rule.cut) or None if rule.cut else value
+    return {name: fitted(values[rule.value], rule) for name, rule in rules.items()}
 
 
 def _is_address(value: str) -> bool:

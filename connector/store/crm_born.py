@@ -52,6 +52,9 @@ class OurCase:
     """A case of ours: what the CRM decides about it."""
 
     id: str
+    channel: str
+    network: str
+    subject: str | None
     closed_at: int | None
     status: str
     owner_crm_id: str | None
@@ -138,7 +141,7 @@ def cases_by_crm_id(connection: Connection, crm_ids: Collection[str]) -> dict[st
 def put_items(uow: UnitOfWork, items: Sequence[Item]) -> list[Item]:
     """Writes those that are new or differ and returns them."""
     latest = {item.id: item for item in items}
-    known = _items(uow, latest)
+    known = items_by_id(uow, latest)
     fresh = [item for key, item in latest.items() if key not in known and item.state == "live"]
     changed = [after for key, before in known.items() if _differ(before, after := _over(before, latest[key]))]
     ITEMS.insert(uow, fresh)
@@ -159,7 +162,8 @@ def _over(before: Item, after: Item) -> Item:
     )  # fmt: skip
 
 
-def _items(uow: UnitOfWork, ids: Collection[str]) -> dict[str, Item]:
+def items_by_id(uow: UnitOfWork, ids: Collection[str]) -> dict[str, Item]:
+    """The interactions of these ids, by id."""
     return {
         row[0]: Item(*row)
         for page in paged(sorted(ids))

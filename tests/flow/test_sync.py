@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from connector.domain.events import format_time
 from connector.flows.sync import sync_once, sync_when_due
-from connector.store.crm_state import write_state
+from connector.store.crm_state import read_state, write_state
 from connector.store.suggestion_index import SqlSuggestionIndex
 from connector.store.tables import crm_contacts, crm_users
 from tests.flow.crm_desk import CASE, CrmDesk, case_id_of
@@ -176,16 +176,51 @@ def test_records_that_only_the_list_of_deletions_knows_are_let_go(crm: CrmDesk, 
     crm.sync()
     crm.org.delete("Case", case)
     crm.org.delete("Contact", person)
-    with crm.store.begin() as uow:
-        early = format_time(crm.org.gateway.now() - timedelta(hours=1))
-        for obj in ("Contact", "Case"):
-            write_state(uow, f"watermark:{obj}", {"since": "2099-01-01T00:00:00.000Z"})
-            write_state(uow, f"deletions:{obj}", {"until": early})
-    real, bent = crm.org.gateway.now, crm.bend()
-    bent.now = lambda: real() + timedelta(minutes=2)  # the list goes by whole minutes
+    for obj in ("Contact", "Case"):
+        only_the_list_knows(crm, obj)
     crm.sync()
     assert crm.contact_row(person).is_deleted
     assert crm.mirrored(case).is_deleted
+
+
+def test_words_that_only_the_list_of_deletions_knows_are_let_go(crm: CrmDesk, person: str) -> None:
+    assert crm.org is not None
+    case = crm.org.create("Case", Origin="Email", ContactId=person)
+    mail = crm.org.create("EmailMessage", ParentId=case, Incoming=True, Status="0", TextBody="x", MessageDate=MORNING)
+    note = crm.org.create("CaseComment", ParentId=case, CommentBody="Among us", IsPublished=False)
+    crm.sync()
+    crm.send()
+    for obj, record_id in (("EmailMessage", mail), ("CaseComment", note)):
+        crm.org.delete(obj, record_id)
+        only_the_list_knows(crm, obj)
+    crm.sync()
+    crm.send()
+    assert [(crm.born(each).state, crm.born(each).text) for each in (mail, note)] == [("deleted", None)] * 2
+    assert [(row["State__c"], row["Summary__c"]) for row in crm.history()] == [("Deleted", None)]
+
+
+def test_after_a_pause_longer_than_the_orgs_memory_everything_is_read(crm: CrmDesk, person: str) -> None:
+    assert crm.org is not None
+    crm.sync()
+    with crm.org.server.org.db.transaction():
+        crm.org.server.org.db.run("DELETE FROM Contact WHERE Id = ?", (person,))
+    with crm.store.begin() as uow:
+        long_ago = format_time(crm.org.gateway.now() - timedelta(days=15))
+        write_state(uow, "deletions:Contact", {"until": long_ago})
+    crm.sync()
+    assert crm.contact_row(person).is_deleted
+    with crm.store.read() as connection:
+        assert read_state(connection, "deletions:Contact")["until"] > long_ago
+
+
+def only_the_list_knows(crm: CrmDesk, obj: str) -> None:
+    """Makes the next reading of an object find nothing but what the org's list of deletions tells."""
+    assert crm.org is not None
+    now = crm.org.gateway.now()
+    with crm.store.begin() as uow:
+        write_state(uow, f"watermark:{obj}", {"since": "2099-01-01T00:00:00.000Z"})
+        write_state(uow, f"deletions:{obj}", {"until": format_time(now - timedelta(hours=1))})
+    crm.bend().now = lambda: now + timedelta(minutes=2)  # the list goes by whole minutes
 
 
 def test_progress_is_told_by_object(crm: CrmDesk, person: str) -> None:

@@ -161,6 +161,30 @@ def test_what_people_decide_about_our_case_comes_back(crm: CrmDesk) -> None:
     assert crm.events_of(case).count("reopened") == 1
 
 
+def test_the_subject_is_the_peoples_once_they_have_changed_it(crm: CrmDesk) -> None:
+    assert crm.org is not None
+    case = case_id_of(crm.account("ada"))
+    crm.change_case(case, subject="Where is   my order? " + "x" * 300)
+    crm.send()
+    before = crm.case_row(case).subject
+    crm.sync()
+    assert crm.case_row(case).subject == before
+    crm.org.change("Case", crm.row(CASE, case).crm_id, Subject="Order 4711 lost")
+    crm.sync()
+    assert crm.case_row(case).subject == "Order 4711 lost"
+    crm.change_case(case, inbound_touches=9)
+    crm.send()
+    assert crm.org.rows("SELECT Subject FROM Case") == [{"Subject": "Order 4711 lost"}]
+
+
+def test_a_case_without_a_subject_stays_without_one(crm: CrmDesk) -> None:
+    case = case_id_of(crm.account("ada"))
+    crm.change_case(case, subject=None)
+    crm.send()
+    crm.sync()
+    assert crm.case_row(case).subject is None
+
+
 def test_a_contact_on_our_own_case_is_not_the_crms_word(crm: CrmDesk, person: str) -> None:
     assert crm.org is not None
     account = crm.account("ada")

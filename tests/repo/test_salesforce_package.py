@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import zipfile
 from io import BytesIO
 from pathlib import Path
@@ -14,6 +15,9 @@ from connector.crm import package
 from connector.crm.package import NAMESPACE, compose_zip, package_root
 from connector.domain.channels import AuthorRole, Channel, Direction, Visibility
 from connector.errors import Misconfigured
+from connector.flows.sync import fields_read
+from connector.mapping.crm import load_crm_mapping
+from connector.settings import default_mappings_dir
 from tests.repo.metadata_wsdl import problems_in
 
 ROOT = package_root() / "main" / "default"
@@ -180,6 +184,75 @@ def test_permission_sets_name_every_field_that_is_not_required_and_only_those() 
     for file in ROOT.glob("permissionsets/*-meta.xml"):
         named = {str(one.text) for one in etree.parse(file).getroot().iterfind("m:fieldPermissions/m:field", NS)}
         assert {one for one in named if one.endswith("__c")} == optional, file.name
+
+
+ALWAYS_SEEN = frozenset(
+    [
+        "Account.Name",
+        "Case.CaseNumber",
+        "Case.ClosedDate",
+        "Case.CreatedDate",
+        "Case.Id",
+        "Case.IsClosed",
+        "Case.IsDeleted",
+        "Case.OwnerId",
+        "Case.Status",
+        "Case.SystemModstamp",
+        "Contact.FirstName",
+        "Contact.Id",
+        "Contact.IsDeleted",
+        "Contact.LastName",
+        "Contact.MasterRecordId",
+        "Contact.SystemModstamp",
+        "User.Id",
+        "User.IsActive",
+        "User.Name",
+        "User.SystemModstamp",
+        "User.UserType",
+    ]
+)
+"""Standard fields that the org puts under no field permission: it refuses a permission set that names one."""
+
+IN_AN_ADDRESS = re.compile(r"(Mailing)(City|State|Country)$")
+
+
+def test_the_integration_may_see_and_edit_just_what_the_connector_reads_and_writes() -> None:
+    mapping = load_crm_mapping(default_mappings_dir() / "crm" / "salesforce.yml")
+    needed = {name: each.fields for name, each in fields_read(mapping).items() if each.is_needed}
+    read = {
+        f"{name}.{IN_AN_ADDRESS.sub('MailingAddress', field)}" for name, fields in needed.items() for field in fields
+    }
+    written = set()
+    for each in mapping.objects.values():
+        parents = (name.replace("__r", "__c") if "__" in name else f"{name}Id" for name in each.parents)
+        own = {*each.written(), *each.once, *each.reopen, *parents, *([each.crm_case] if each.crm_case else [])}
+        written |= {f"{each.name}.{field}" for field in own}
+    granted = _granted("Cross_Channel_Integration")
+    keys = {f"{each.name}.{each.key}" for each in mapping.objects.values() if each.kind != "case"}
+    assert written - keys - ALWAYS_SEEN == {name for name, may_edit in granted.items() if may_edit}
+    people_only = {name for name, may_edit in granted.items() if not may_edit and name.endswith("_Seconds__c")}
+    assert (read | written) - keys - ALWAYS_SEEN == set(granted) - people_only
+
+
+def test_the_integration_deletes_nothing_and_never_writes_a_contact() -> None:
+    root = _xml("permissionsets/Cross_Channel_Integration.permissionset-meta.xml")
+    allowed = {
+        str(each.findtext("m:object", namespaces=NS)): {
+            str(right.tag).rpartition("}")[2] for right in each if right.text == "true"
+        }
+        for each in root.iterfind("m:objectPermissions", NS)
+    }
+    reads, writes = {"allowRead", "viewAllRecords"}, {"allowRead", "viewAllRecords", "allowCreate", "allowEdit"}
+    ours = dict.fromkeys(("Case", "Channel_Interaction__c", "Social_Profile__c"), writes)
+    assert allowed == {"Account": reads, "Contact": reads, **ours}
+
+
+def _granted(permission_set: str) -> dict[str, bool]:
+    root = _xml(f"permissionsets/{permission_set}.permissionset-meta.xml")
+    return {
+        str(each.findtext("m:field", namespaces=NS)): each.findtext("m:editable", namespaces=NS) == "true"
+        for each in root.iterfind("m:fieldPermissions", NS)
+    }
 
 
 def test_people_can_link_nothing_by_hand() -> None:

@@ -6,6 +6,7 @@ import time
 from base64 import b64decode
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
@@ -17,7 +18,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from werkzeug.wrappers import Request, Response
 
-from connector.crm.port import Outcome
+from connector.crm.port import Outcome, Reading
 from connector.crm.salesforce import SalesforceGateway
 from connector.errors import (
     ConnectorError,
@@ -27,6 +28,8 @@ from connector.errors import (
     CrmUnavailable,
     Misconfigured,
 )
+from sandbox.server import SandboxServer
+from sandbox.tls import certificate
 from tests.crm_org import settings_for
 from tests.wire_stub import WireStub, answer, refusal, wire_stub
 
@@ -98,26 +101,26 @@ def test_a_whole_call_that_fails_raises_by_what_recovers_from_it(
     assert len(stub.calls()) == 1
 
 
+CODES = {
+    Outcome.RETRY: """UNABLE_TO_LOCK_ROW UNABLE_TO_LOCK_RECORD SERVER_UNAVAILABLE SERVICE_UNAVAILABLE
+        REQUEST_RUNNING_TOO_LONG QUERY_TIMEOUT UNKNOWN_EXCEPTION INTERNAL_SERVER_ERROR BAD_GATEWAY ORG_IN_MAINTENANCE
+        INSERT_UPDATE_DELETE_NOT_ALLOWED_DURING_MAINTENANCE TOO_MANY_APEX_REQUESTS DUPLICATE_VALUE
+        DUPLICATE_EXTERNAL_ID ALL_OR_NONE_OPERATION_ROLLED_BACK PROCESSING_HALTED INVALID_SESSION_ID SESSION_EXPIRED
+        INVALID_AUTH_HEADER""",
+    Outcome.WAIT: "REQUEST_LIMIT_EXCEEDED LIMIT_EXCEEDED EXCEEDED_QUOTA",
+    Outcome.REMAP: "ENTITY_IS_DELETED INVALID_CROSS_REFERENCE_KEY",
+    Outcome.HALT: """STORAGE_LIMIT_EXCEEDED API_CURRENTLY_DISABLED API_DISABLED_FOR_ORG INSUFFICIENT_ACCESS
+        INSUFFICIENT_ACCESS_OR_READONLY INVALID_TYPE INVALID_FIELD INVALID_FIELD_FOR_INSERT_UPDATE
+        TXN_SECURITY_METERING_ERROR TXN_SECURITY_NO_ACCESS TXN_SECURITY_FAIL_CLOSE""",
+    Outcome.DEAD: """FIELD_CUSTOM_VALIDATION_EXCEPTION REQUIRED_FIELD_MISSING STRING_TOO_LONG
+        INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST INVALID_EMAIL_ADDRESS DUPLICATES_DETECTED MALFORMED_ID
+        CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY FIELD_FILTER_VALIDATION_EXCEPTION
+        INSUFFICIENT_ACCESS_ON_CROSS_REFERENCE_ENTITY A_CODE_OF_NEXT_YEAR""",
+}
+
+
 @pytest.mark.parametrize(
-    ("code", "outcome"),
-    [
-        ("UNABLE_TO_LOCK_ROW", Outcome.RETRY),
-        ("SERVER_UNAVAILABLE", Outcome.RETRY),
-        ("DUPLICATE_VALUE", Outcome.RETRY),
-        ("ALL_OR_NONE_OPERATION_ROLLED_BACK", Outcome.RETRY),
-        ("REQUEST_LIMIT_EXCEEDED", Outcome.WAIT),
-        ("ENTITY_IS_DELETED", Outcome.REMAP),
-        ("INVALID_CROSS_REFERENCE_KEY", Outcome.REMAP),
-        ("STORAGE_LIMIT_EXCEEDED", Outcome.HALT),
-        ("INSUFFICIENT_ACCESS_OR_READONLY", Outcome.HALT),
-        ("INVALID_FIELD", Outcome.HALT),
-        ("FIELD_CUSTOM_VALIDATION_EXCEPTION", Outcome.DEAD),
-        ("REQUIRED_FIELD_MISSING", Outcome.DEAD),
-        ("DUPLICATES_DETECTED", Outcome.DEAD),
-        ("INSUFFICIENT_ACCESS_ON_CROSS_REFERENCE_ENTITY", Outcome.DEAD),
-        ("CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", Outcome.DEAD),
-        ("A_CODE_OF_NEXT_YEAR", Outcome.DEAD),
-    ],
+    ("code", "outcome"), [(code, outcome) for outcome, codes in CODES.items() for code in codes.split()]
 )
 def test_a_rows_code_decides_its_outcome(stub: WireStub, crm: SalesforceGateway, code: str, outcome: Outcome) -> None:
     error = {"statusCode": code, "message": "in the org's words", "fields": ["Handle__c"]}
@@ -183,6 +186,23 @@ def test_a_connection_that_breaks_and_a_server_that_hangs_are_unavailable(
         crm.upsert(OBJ, KEY, rows("a"))
 
 
+@pytest.mark.parametrize(
+    ("age", "is_known", "words"),
+    [(900, True, "has expired"), (0, False, "is not trusted; set REQUESTS_CA_BUNDLE"), (0, True, "")],
+)
+def test_a_certificate_is_refused_in_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, age: int, is_known: bool, words: str
+) -> None:
+    known, _ = certificate(tmp_path, datetime.now(UTC) - timedelta(days=age))
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE" if is_known else "UNUSED", str(known))
+    with SandboxServer(data=tmp_path, tls=True) as org:
+        gateway = SalesforceGateway(settings_for(org.url), timeout=TIMEOUT)
+        (login, *_) = gateway.check()
+        gateway.close()
+    assert login.ok is not bool(words)
+    assert words in login.detail
+
+
 def test_retry_after_reaches_the_caller(stub: WireStub, crm: SalesforceGateway) -> None:
     stub.next(refusal(429, "TOO_MANY_REQUESTS", Retry_After="30"))
     with pytest.raises(CrmRateLimited) as raised:
@@ -206,6 +226,15 @@ def test_headers_survive_the_renewal_of_a_token(stub: WireStub, crm: SalesforceG
     assert [each["Sforce-Auto-Assign"] for each in sent] == ["TRUE", "TRUE"]
     assert all("X-Prettyprint" not in {name.title() for name in each} for each in sent)
     assert sent[0]["Authorization"] != sent[1]["Authorization"]
+
+
+@pytest.mark.parametrize(("status", "code"), [(401, "ANY"), (403, "INVALID_SESSION_ID"), (400, "INVALID_AUTH_HEADER")])
+def test_a_session_that_has_ended_is_renewed_in_the_middle_of_a_call(
+    stub: WireStub, crm: SalesforceGateway, status: int, code: str
+) -> None:
+    stub.next(refusal(status, code))
+    assert [each.outcome for each in crm.upsert(OBJ, KEY, rows("a", "b"))] == [Outcome.OK, Outcome.OK]
+    assert crm.calls().logins == 2
 
 
 def test_a_token_that_is_refused_at_once_is_not_renewed_for_ever(
@@ -315,6 +344,64 @@ def test_check_names_what_is_missing_and_the_cure(stub: WireStub) -> None:
     gateway.close()
     assert "Nowhere__c" in wrong[f"CRM object {OBJ}"].detail
     assert "connector crm install" in wrong["CRM object Missing__c"].cure
+
+
+def test_check_tells_what_cannot_be_read_and_passes_over_what_the_org_does_not_have(stub: WireStub) -> None:
+    reads = {
+        OBJ: Reading(("Handle__c", "Unseen__c")),
+        "Case": Reading(("Connector_Key__c", "Unseen__c"), is_needed=False),
+        "Contact": Reading(("Handle__c",)),
+        "Lost__c": Reading(("Id",)),
+        "LiveChatTranscript": Reading(("Body",), is_needed=False),
+    }
+    gateway = SalesforceGateway(settings_for(stub.url), reads=reads, timeout=TIMEOUT)
+    found = {each.name.removeprefix("CRM reading "): each for each in gateway.check()}
+    gateway.close()
+    assert {name for name, each in found.items() if not each.ok} == {OBJ, "Lost__c"}
+    assert found[OBJ].detail == "the run-as user does not see Unseen__c"
+    assert "Cross_Channel_Integration" in found[OBJ].cure
+    assert "read without Unseen__c" in found["Case"].detail
+    assert "nothing is read of it" in found["LiveChatTranscript"].detail
+
+
+def test_a_long_list_of_deletions_is_asked_for_in_parts(stub: WireStub, crm: SalesforceGateway) -> None:
+    crm.upsert(OBJ, KEY, rows("a"))
+    stub.records[OBJ]["a"]["IsDeleted"] = True
+    until = crm.now()
+    stub.next(refusal(400, "EXCEEDED_ID_LIMIT"))
+    told = crm.deleted(OBJ, until - timedelta(hours=2), until)
+    assert len(set(told.ids)) == 1
+    assert told.covered_until == until.replace(microsecond=0)
+    assert len(stub.calls()) == 4
+
+
+@pytest.mark.parametrize("ask", ["changed", "keyed"])
+def test_an_answer_that_lacks_records_is_no_answer(stub: WireStub, crm: SalesforceGateway, ask: str) -> None:
+    crm.upsert(OBJ, KEY, rows("a", "b"))
+    short = {"totalSize": 2, "done": True, "records": [dict(stub.records[OBJ]["a"])]}
+    stub.next(answer(short))
+    with pytest.raises(CrmUnavailable, match="lacks records"):
+        crm.keyed(OBJ, KEY, ["a", "b"]) if ask == "keyed" else list(crm.changed(OBJ, ["Id"], None))
+
+
+def test_a_page_in_the_middle_that_lacks_records_is_no_page(stub: WireStub, crm: SalesforceGateway) -> None:
+    def page(number: int, shown: int, *, more: bool) -> Response:
+        following = {"nextRecordsUrl": f"/services/data/v66.0/query/01g-{number * 2}"} if more else {}
+        return answer(
+            {"totalSize": 6, "done": not more, "records": [{"Id": str(at)} for at in range(shown)], **following}
+        )
+
+    stub.next(page(1, 2, more=True), page(2, 1, more=True))
+    read = crm.changed(OBJ, ["Id"], None)
+    assert [next(read)["Id"], next(read)["Id"]] == ["0", "1"]
+    with pytest.raises(CrmUnavailable, match="lacks records"):
+        next(read)
+
+
+def test_the_orgs_clock_is_known_before_the_first_call(stub: WireStub, crm: SalesforceGateway) -> None:
+    stub.clock_behind = 3 * 3600
+    assert abs(datetime.now(UTC) - crm.now() - timedelta(hours=3)) < timedelta(minutes=1)
+    assert stub.calls() == []
 
 
 def test_check_stops_at_a_login_that_fails(stub: WireStub, crm: SalesforceGateway) -> None:

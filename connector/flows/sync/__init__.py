@@ -7,13 +7,15 @@ from functools import partial
 
 import structlog
 
-from connector.crm.port import CRM
+from connector.crm.port import CRM, Reading
 from connector.domain.pacing import DAY_MS, UNKNOWN_TOTAL
 from connector.errors import ConnectorError, Misconfigured, StoreBusy
 from connector.flows.context import Context
 from connector.flows.sync.born import BornReader
+from connector.flows.sync.cases import FIELDS as CASE_FIELDS
 from connector.flows.sync.cases import CaseReader
-from connector.flows.sync.contacts import sync_contacts, sync_users
+from connector.flows.sync.contacts import FIELDS as CONTACT_FIELDS
+from connector.flows.sync.contacts import USER_FIELDS, sync_contacts, sync_users
 from connector.flows.sync.pull import TURN, Progress, end_turn, take_turn
 from connector.mapping.crm import CrmMapping
 from connector.mapping.crm_born import OBJECTS
@@ -38,6 +40,17 @@ class SyncReport:
     interactions: dict[str, int] = field(default_factory=dict)
     calls: int = 0
     is_busy: bool = False
+
+
+def fields_read(mapping: CrmMapping) -> dict[str, Reading]:
+    """What a reading asks of each object; what people said on channels of the CRM is read where the org keeps it."""
+    account = "Account.Name"  # seen by whoever sees the reference
+    contact = tuple("AccountId" if each == account else each for each in CONTACT_FIELDS)
+    needed = {"Contact": contact, "Case": (*CASE_FIELDS, mapping.objects["case"].key), "User": USER_FIELDS}
+    return {
+        **{name: Reading(fields) for name, fields in needed.items()},
+        **{each.name: Reading(each.fields, is_needed=False) for each in OBJECTS},
+    }
 
 
 def sync_once(ctx: Context, full: bool = False, on_progress: Progress | None = None) -> SyncReport:

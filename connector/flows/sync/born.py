@@ -14,10 +14,11 @@ from uuid import UUID
 from connector.crm.port import CRM, Record
 from connector.domain.cases import Figures, figures
 from connector.domain.channels import AuthorRole, Channel, Direction, Kind, Visibility
+from connector.domain.events import to_millis
 from connector.domain.items import Item
 from connector.domain.keys import derive_id
 from connector.flows.context import Context
-from connector.flows.sync.pull import Progress, pull
+from connector.flows.sync.pull import Progress, deletions, pull
 from connector.mapping.crm_born import Born, BornObject
 from connector.store.cases import write_figures
 from connector.store.contacts import known_users
@@ -26,6 +27,7 @@ from connector.store.crm_born import (
     BornCase,
     KnownCase,
     cases_by_crm_id,
+    items_by_id,
     our_cases,
     put_items,
     queue_born,
@@ -77,10 +79,25 @@ class BornReader:
         if described is None or "SystemModstamp" not in described:
             return 0
         fields = [name for name in self.obj.fields if name in described]
-        return pull(
+        changed = pull(
             self.ctx, crm, self.obj.name, fields, self.take, full=full, where=self.obj.where, prepare=self.prepare,
             on_progress=on_progress,
         )  # fmt: skip
+        for ids in deletions(self.ctx, crm, self.obj.name):
+            with self.ctx.store.begin() as uow:
+                changed += self.let_go(uow, ids)
+        return changed
+
+    def let_go(self, uow: UnitOfWork, crm_ids: Sequence[str]) -> int:
+        """How many interactions lost their words now, since the CRM has deleted their records."""
+        now = to_millis(self.ctx.clock())
+        known = items_by_id(uow, {derive_id(self.ctx.namespace, "crm", each) for each in crm_ids})
+        talks = Conversations(self.ctx)
+        for item in known.values():
+            if item.origin == "crm" and item.state == "live":
+                gone = replace(item, state="deleted", deleted_at=now, text=None, author_name=None, extra="{}")
+                talks.add(gone, is_written=not _is_note(item))
+        return talks.put(uow)
 
     def prepare(self, records: Sequence[Record]) -> None:
         """Reads those cases of the records that are not known."""
@@ -137,6 +154,11 @@ def item_of(namespace: UUID, obj: str, born: Born, case: KnownCase | None, users
         state="live" if live else "deleted", deleted_at=born.deleted_at, reactions=0, reference=born.reference,
         possible_duplicate=False, crm_object=obj, crm_id=born.crm_id, crm_contact_id=_contact(born, case),
     )  # fmt: skip
+
+
+def _is_note(item: Item) -> bool:
+    """Whether it is a comment among colleagues, which the history never shows."""
+    return item.kind == Kind.TICKET_COMMENT and item.direction == Direction.INTERNAL
 
 
 def _with_author(born: Born, users: Mapping[str, str]) -> Born:

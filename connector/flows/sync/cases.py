@@ -11,6 +11,7 @@ from connector.domain.events import to_millis
 from connector.domain.keys import derive_id
 from connector.errors import Misconfigured
 from connector.flows.context import Context
+from connector.flows.projection import fitted, subject_instead
 from connector.flows.sync.born import Conversations, opening_of
 from connector.flows.sync.pull import Progress, batches, deletions, parse_millis, pull
 from connector.mapping.crm import CrmMapping
@@ -115,6 +116,7 @@ class CaseReader:
         after = copy(before)
         after.crm_id, after.crm_number = record["Id"], record.get("CaseNumber")
         after.owner_crm_id, after.priority = record.get("OwnerId"), record.get("Priority")
+        after.subject = self._subject(before, record.get("Subject"))
         after.crm_contact_id = record.get("ContactId")
         after.crm_modified_at = parse_millis(record["SystemModstamp"])
         after.is_deleted = bool(record.get("IsDeleted"))
@@ -122,6 +124,14 @@ class CaseReader:
             after.status = record.get("Status") or before.status
             after.closed_at = _closed_at(record)
         return after
+
+    def _subject(self, before: OurCase, shown: str | None) -> str | None:
+        """The subject that people gave it there; ours while the CRM shows what we wrote."""
+        instead = subject_instead(self.mapping, before.network, before.channel)
+        rules = self.mapping.objects["case"].once.values()
+        rule = next((each for each in rules if each.value == "subject"), None)
+        ours = rule and fitted(before.subject or instead, rule)
+        return before.subject if shown in (ours, None, "") else shown
 
     def _happened(self, before: OurCase, after: OurCase) -> Iterator[CaseEvent]:
         now, at = to_millis(self.ctx.clock()), after.crm_modified_at or 0

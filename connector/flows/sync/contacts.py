@@ -11,7 +11,16 @@ from connector.domain.events import to_millis
 from connector.flows.consent.holding import contact_back_in, contact_gone_in
 from connector.flows.consent.merging import follow_merge_in
 from connector.flows.context import Context
-from connector.flows.sync.pull import BATCH, Progress, batches, deletions, parse_millis, pull
+from connector.flows.sync.pull import (
+    BATCH,
+    Progress,
+    batches,
+    deletions,
+    deletions_forgotten,
+    note_deletions,
+    parse_millis,
+    pull,
+)
 from connector.store.contacts import ContactRow, UserRow, living_contact_ids, load_contacts, put_contacts, put_users
 from connector.store.crm_born import move_contact
 from connector.store.crm_records import surviving_contacts
@@ -29,8 +38,13 @@ PORTAL = frozenset(
 
 
 def sync_contacts(ctx: Context, crm: CRM, *, full: bool = False, on_progress: Progress | None = None) -> int:
-    """How many contacts were new or changed; what was deleted or merged in the CRM is followed."""
+    """How many contacts were new or changed; what was deleted or merged in the CRM is followed.
+
+    After a pause longer than the org's memory of deletions everything is read, as if asked for.
+    """
     seen: set[str] = set()
+    full = full or deletions_forgotten(ctx, crm, "Contact")
+    started = crm.now()
 
     def handle(uow: UnitOfWork, batch: Sequence[Record]) -> int:
         if full:
@@ -42,7 +56,9 @@ def sync_contacts(ctx: Context, crm: CRM, *, full: bool = False, on_progress: Pr
             before = living_contact_ids(connection)
     changed = pull(ctx, crm, "Contact", FIELDS, handle, full=full, on_progress=on_progress)
     if full:
-        return changed + _gone(ctx, sorted(before - seen))
+        changed += _gone(ctx, sorted(before - seen))
+        note_deletions(ctx, "Contact", started)
+        return changed
     return changed + sum(_gone(ctx, ids) for ids in deletions(ctx, crm, "Contact"))
 
 

@@ -73,9 +73,7 @@ def deletions(ctx: Context, crm: CRM, obj: str) -> Iterator[list[str]]:
 
     Looks at most every 15 minutes; the first time it only notes where to begin.
     """
-    name = f"deletions:{obj}"
-    with ctx.store.read() as connection:
-        since = parse_time(read_state(connection, name).get("until"))
+    since = _looked_until(ctx, obj)
     covered = until = crm.now()
     if since is not None and until - since < DELETED_EVERY:
         return
@@ -83,8 +81,24 @@ def deletions(ctx: Context, crm: CRM, obj: str) -> Iterator[list[str]]:
         deleted = crm.deleted(obj, max(since, until - DELETED_REACH), until)
         yield from batches(deleted.ids, BATCH)
         covered = deleted.covered_until
+    note_deletions(ctx, obj, covered)
+
+
+def deletions_forgotten(ctx: Context, crm: CRM, obj: str) -> bool:
+    """Whether the last look is so long ago that the org no longer lists all that was deleted since."""
+    since = _looked_until(ctx, obj)
+    return since is not None and crm.now() - since > DELETED_REACH
+
+
+def note_deletions(ctx: Context, obj: str, until: datetime) -> None:
+    """Notes that everything deleted until then is known."""
     with ctx.store.begin() as uow:
-        write_state(uow, name, {"until": format_time(covered)})
+        write_state(uow, f"deletions:{obj}", {"until": format_time(until)})
+
+
+def _looked_until(ctx: Context, obj: str) -> datetime | None:
+    with ctx.store.read() as connection:
+        return parse_time(read_state(connection, f"deletions:{obj}").get("until"))
 
 
 def take_turn(ctx: Context) -> bool:
