@@ -104,7 +104,7 @@ def _set_up(place: Place, port: int, org_port: int, step: Step, stack: ExitStack
     step("Filling the CRM with contacts, calls, mails and chats")
     contacts = org.seed(place.start())
     step("Reading the CRM")
-    sync_once(ctx)
+    read_crm(ctx)
     web = _serve(ctx, settings, port, stack)
     return Telling(place, settings, ctx, org, contacts, web, key, stack.pop_all())
 
@@ -147,11 +147,16 @@ def tell(telling: Telling, step: Step) -> Summary:
     step("Writing to the org")
     wait_until(lambda: waiting_writes(telling.ctx) == 0, "records are still waiting to be written")
     step("Reading back")
-    sync_once(telling.ctx)
+    read_crm(telling.ctx)
     wait_until(lambda: waiting_writes(telling.ctx) == 0, "records are still waiting to be written")
     after = telling_stats(telling)
     used = {name: after[name] - before[name] for name in ("calls", "write_calls")}
     return look(telling.ctx, telling.org, used)
+
+
+def read_crm(ctx: Context) -> None:
+    """Reads what people did in the CRM; returns when this reading is done, and not another's that was under way."""
+    wait_until(lambda: not sync_once(ctx).is_busy, "another reading of the CRM goes on")
 
 
 def telling_stats(telling: Telling) -> Mapping[str, Any]:
