@@ -57,7 +57,9 @@ def suggest_files(
     problems = _Counted(on_problem)
     with TemporaryDirectory(prefix="connector-suggest-") as folder:
         index = Path(folder) / "index.db"
-        known = build_index(index, read_contacts(contacts, problems), lambda done: progress("contacts", done))
+        known = build_index(
+            index, read_contacts(contacts, problems), lambda done: progress("contacts", done), processes
+        )
         answered = suggested = 0
         with _written(out) as file:
             for lines in _answers(index, read_profiles(profiles, problems), limit, processes):
@@ -68,14 +70,20 @@ def suggest_files(
     return Summary(known, answered, suggested, problems.count)
 
 
-def build_index(path: Path, contacts: Iterable[ContactFacts], progress: Callable[[int], None]) -> int:
-    """Builds a suggestion index in a SQLite file that is thrown away afterwards; returns the number of contacts."""
+def build_index(
+    path: Path, contacts: Iterable[ContactFacts], progress: Callable[[int], None], processes: int = 1
+) -> int:
+    """Builds a suggestion index in a new SQLite file; returns the number of contacts."""
     engine = _open(path)
     metadata = MetaData()
     define(metadata)
-    metadata.create_all(engine)
-    with engine.begin() as connection:
-        count = SqlSuggestionIndex(connection).rebuild(contacts, progress)
+    with engine.connect() as connection:
+        # A build that breaks off is begun again, so the file needs no journal.
+        connection.exec_driver_sql("PRAGMA journal_mode=OFF")
+        connection.exec_driver_sql("PRAGMA synchronous=OFF")
+        metadata.create_all(connection)
+        count = SqlSuggestionIndex(connection).rebuild(contacts, progress, processes)
+        connection.commit()
     engine.dispose()
     return count
 

@@ -56,8 +56,9 @@ def suggestions() -> None:
 
 
 @suggestions.command("rebuild")
+@click.option("--processes", default=2, show_default=True, type=click.IntRange(1, 8), help="Processes to use.")
 @speaks_plainly
-def rebuild() -> None:
+def rebuild(processes: int) -> None:
     """Build the index anew from the contacts in the store: after an upgrade that says so."""
     from connector.flows.contact_index import rebuild_index
 
@@ -66,5 +67,5 @@ def rebuild() -> None:
         progress(TextColumn("{task.description}"), MofNCompleteColumn()) as bar,
     ):
         task = bar.add_task("Indexing contacts", total=None)
-        count = rebuild_index(ctx, lambda done: bar.update(task, completed=done))
+        count = rebuild_index(ctx, lambda done: bar.update(task, completed=done), processes)
     click.echo(f"{count} contacts are in the index.")

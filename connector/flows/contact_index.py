@@ -23,10 +23,10 @@ def reindex(uow: UnitOfWork, contact_ids: Collection[str]) -> None:
         SqlSuggestionIndex(uow.connection).upsert(contact_facts(uow.connection, living))
 
 
-def rebuild_index(ctx: Context, progress: Callable[[int], None] | None = None) -> int:
+def rebuild_index(ctx: Context, progress: Callable[[int], None] | None = None, processes: int = 1) -> int:
     """The number of contacts in the index, now built anew from the store; ``progress`` is told how many are done."""
     with ctx.store.begin() as uow:
-        return SqlSuggestionIndex(uow.connection).rebuild(_every_contact(uow.connection), progress)
+        return SqlSuggestionIndex(uow.connection).rebuild(_every_contact(uow.connection), progress, processes)
 
 
 def _every_contact(connection: Connection) -> Iterator[ContactFacts]:

@@ -134,10 +134,12 @@ class SqlSuggestionIndex:
         self.delete(gone)
         self.upsert([kept])
 
-    def rebuild(self, contacts: Iterable[ContactFacts], progress: Callable[[int], None] | None = None) -> int:
+    def rebuild(
+        self, contacts: Iterable[ContactFacts], progress: Callable[[int], None] | None = None, processes: int = 1
+    ) -> int:
         """Builds the index anew from all contacts, telling the number done so far; returns how many there are."""
         self._lock()
-        return rebuild(self._connection, contacts, progress)
+        return rebuild(self._connection, contacts, progress, processes)
 
     def _upsert_batch(self, batch: list[ContactFacts]) -> int:
         self._lock()

@@ -41,18 +41,25 @@ def read_doc(doc: str) -> ContactFacts:
     )
 
 
-def add_words(connection: Connection, words: Mapping[Word, int]) -> None:
-    """Adds counts, negative ones too, to the dictionary; a word that nobody bears any more is dropped."""
+def word_rows(words: Mapping[Word, int]) -> list[dict[str, Any]]:
+    """Counts as rows of the dictionary, those of nothing left out.
+
+    They are in one order for all writers, so that two of them never wait for each other.
+    """
     rows: dict[str, dict[str, Any]] = {}
     for (word, kind), change in words.items():
         if change:
             row = rows.setdefault(word, {"t": word, "family": 0, "given": 0, "place": 0})
             row[_COLUMN[kind]] += change
+    return [rows[word] for word in sorted(rows)]
+
+
+def add_words(connection: Connection, words: Mapping[Word, int]) -> None:
+    """Adds counts, negative ones too, to the dictionary; a word that nobody bears any more is dropped."""
+    rows = word_rows(words)
     if not rows:
         return
-    # In one order for all writers, so that two of them never wait for each other.
-    ordered = [rows[word] for word in sorted(rows)]
-    connection.execute(_ADD_WORD, ordered)
-    fewer = [{"t": row["t"]} for row in ordered if min(row["family"], row["given"], row["place"]) < 0]
+    connection.execute(_ADD_WORD, rows)
+    fewer = [{"t": row["t"]} for row in rows if min(row["family"], row["given"], row["place"]) < 0]
     if fewer:
         connection.execute(_DROP_WORD, fewer)

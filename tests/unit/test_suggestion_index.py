@@ -12,6 +12,7 @@ from sqlalchemy import text
 from connector.domain.matching import ContactFacts, ProfileQuery, SuggestionEngine
 from connector.errors import SchemaOutdated
 from connector.mapping.scorecard import load_scorecard
+from connector.store import suggestion_stage
 from connector.store.suggestion_index import SqlSuggestionIndex
 from connector.store.unit_of_work import Store
 from tests.suggestion_base import PEOPLE, engine_over, everything, index_over, person
@@ -80,6 +81,23 @@ def test_a_contact_listed_twice_counts_once_in_either_order() -> None:
         one.delete(["x"])
         assert everything(one)["suggestion_key"] == []
         assert everything(one)["suggestion_word"] == []
+
+
+def test_several_processes_build_the_same_index(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(suggestion_stage, "WORTH_PROCESSES", 1)
+    monkeypatch.setattr(suggestion_stage, "BATCH", 40)
+    odd = [person("odd", "\ud800 Nul\0", "Back\\slash\ttab"), person("odd", "Ann", "Twice")]
+    told: list[int] = []
+    with index_over([]) as index, index_over([*PEOPLE, *odd]) as alone:
+        index.rebuild([*PEOPLE, *odd], told.append, processes=2)
+        assert everything(index) == everything(alone)
+    assert told[-1] == len(PEOPLE) + 2
+
+
+def test_a_rebuild_replaces_what_was_there() -> None:
+    with index_over() as index, index_over(PEOPLE[:5]) as fresh:
+        index.rebuild(PEOPLE[:5])
+        assert everything(index) == everything(fresh)
 
 
 def test_progress_is_told() -> None:
