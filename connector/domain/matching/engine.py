@@ -19,7 +19,7 @@ from connector.domain.matching.reasons import explain
 from connector.domain.matching.scorecard import Scorecard, probability
 from connector.domain.matching.view import ProfileView, view_of, words_to_look_up
 
-MAX_CANDIDATES = 64
+MAX_CANDIDATES = 100
 CONTENDERS = 24
 """So many of the best are looked through for duplicates; those behind them are shown to nobody."""
 FLOOR = 0.01

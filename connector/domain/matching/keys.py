@@ -10,11 +10,15 @@ from connector.domain.matching.facts import ContactFacts
 from connector.domain.matching.folding import fold
 from connector.domain.matching.names import MAILED, NameForms, name_forms, own_forms
 from connector.domain.matching.places import place_words
+from connector.domain.matching.sounds import sounds_key
 
-KEYS_VERSION = 3
+KEYS_VERSION = 4
 """Raised whenever keys or words change, so that an index built by an older release asks to be rebuilt."""
 
 FAMILY, GIVEN, PLACE = 0, 1, 2
+MONOGRAM = 5
+"""So many initials of a long name are looked up."""
+
 Word = tuple[str, int]
 
 
@@ -71,7 +75,7 @@ def entry_of(contact: ContactFacts) -> Entry:
     words += [(place, PLACE) for place in places]
     keys = _name_keys(forms, lasts[:4], firsts[:4])
     keys += _identifier_keys(contact)
-    keys += [f"{word}~{place}" for place in places for word in (*lasts[:2], *firsts[:1])]
+    keys += [f"{word}~{place}" for place in places for word in (*lasts[:2], *firsts[:2])]
     return Entry(sorted(set(keys)), words)
 
 
@@ -83,6 +87,9 @@ def _name_keys(forms: NameForms, lasts: list[str], firsts: list[str]) -> list[st
     if lasts and firsts:
         keys += [f"{first}>{lasts[0]}" for first in firsts]
         keys.append(f"%{firsts[0][:3]}{lasts[0][:3]}")
+        keys += [f"&{heard}" for first in firsts[:2] if (heard := sounds_key(first, lasts[0]))]
+    if len(forms.monogram) > 2:
+        keys.append(f"^{forms.monogram[:MONOGRAM]}")
     return keys
 
 

@@ -39,17 +39,23 @@ Forms = tuple[tuple[str, int], ...]
 
 
 class NameForms(NamedTuple):
-    """The forms of one contact's name: (form, FULL | PART | PET | MAILED), longest first."""
+    """The forms of one contact's name: (form, FULL | PART | PET | MAILED), longest first, and the initials of each."""
 
     firsts: Forms
     lasts: Forms
     initials: str
+    last_initials: str
     written: str
 
     @property
     def whole(self) -> str:
         """The name as the CRM writes it, folded."""
         return fold(self.written)
+
+    @property
+    def monogram(self) -> str:
+        """The initials of the whole name, with every part of a double one."""
+        return self.initials + self.last_initials
 
 
 @lru_cache(maxsize=65536)
@@ -70,7 +76,7 @@ def given_forms(text: str) -> tuple[Forms, str]:
         if len(words) > 1:
             forms.setdefault("".join(words), FULL)
         for word in words[1:]:
-            if len(word) > 2:
+            if len(word) > 2 or word is words[-1]:
                 forms.setdefault(word, PART)
     for own in list(forms):
         for pet in other_forms(own):
@@ -79,13 +85,15 @@ def given_forms(text: str) -> tuple[Forms, str]:
 
 
 @lru_cache(maxsize=65536)
-def family_forms(text: str) -> Forms:
-    """The forms of a family name: joined, without particles, and each part of a double name."""
+def family_forms(text: str) -> tuple[Forms, str]:
+    """The forms of a family name: joined, without particles, and each part of a double name; and its initials."""
     forms: dict[str, int] = {}
+    initials = ""
     for spelled in (fold(text), twin(text)):
         tokens = _tokens(spelled)
         if not tokens:
             continue
+        initials = initials or "".join(token[0] for token in tokens)
         forms.setdefault("".join(tokens), FULL)
         if len(tokens) == 1 and not text.isascii() and tokens[0] in _USUAL_SPELLING:
             forms.setdefault(_USUAL_SPELLING[tokens[0]], PART)
@@ -96,19 +104,19 @@ def family_forms(text: str) -> Forms:
             for part in bare:
                 if len(part) > 2:
                     forms.setdefault(part, PART)
-    return _longest_first(forms)[:_MAX_FORMS]
+    return _longest_first(forms)[:_MAX_FORMS], initials
 
 
 def name_forms(first_name: str | None, last_name: str | None, emails: tuple[str, ...] = ()) -> NameForms:
     """All forms of a contact's name, with the given name its e-mail address shows; one field alone is a family name."""
     firsts, initials = given_forms(first_name or "")
-    lasts = family_forms(last_name or "")
+    lasts, last_initials = family_forms(last_name or "")
     if not lasts and firsts:
-        lasts = tuple((form, kind) for form, kind in firsts if kind < PET)
+        lasts, last_initials = tuple((form, kind) for form, kind in firsts if kind < PET), initials
         firsts, initials = (), ""
     if emails and lasts:
         firsts = _with_mailed(firsts, lasts, emails)
-    return NameForms(firsts, lasts, initials, f"{first_name or ''} {last_name or ''}")
+    return NameForms(firsts, lasts, initials, last_initials, f"{first_name or ''} {last_name or ''}")
 
 
 def _with_mailed(firsts: Forms, lasts: Forms, emails: tuple[str, ...]) -> Forms:

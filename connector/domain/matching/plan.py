@@ -7,8 +7,9 @@ from typing import NamedTuple
 
 from connector.domain.identifiers import CROWDED_AT
 from connector.domain.matching.index import Probe, beginning, exactly
-from connector.domain.matching.keys import local_key, phone_key
+from connector.domain.matching.keys import MONOGRAM, local_key, phone_key
 from connector.domain.matching.nicks import other_forms
+from connector.domain.matching.sounds import sounds_key
 from connector.domain.matching.usual import HEAD, TAIL, unexplained
 from connector.domain.matching.view import ProfileView, pieces
 
@@ -59,10 +60,11 @@ class Plan:
     def parts_of_names(self) -> list[Probe]:
         """Probes for one name, initials, cut names and places, the most telling first."""
         view, letters = self._view, self._view.handle.letters
-        probes = _last_probes(letters, view, self._lasts[:8])
+        probes = _place_probes(view, self._lasts[:4], self._firsts[:4])
+        probes += [*_core_probes(view), *_heard_probes(view)]
+        probes += _last_probes(letters, view, self._lasts[:8])
         probes += _first_probes(letters, view, self._firsts[:6])
-        probes += _place_probes(view, self._lasts[:4], self._firsts[:4])
-        return _unique([*probes, *_core_probes(view), *_cut_probes(view)])
+        return _unique([*probes, *_cut_probes(view)])
 
 
 def _unique(probes: list[Probe]) -> list[Probe]:
@@ -151,8 +153,10 @@ def _place_probes(view: ProfileView, lasts: list[Piece], firsts: list[Piece]) ->
         (place for place in {*view.places, *pieces(letters)} if view.count(place).place and place_like(place)),
         key=lambda place: (place not in view.places, -len(place), place),
     )[:4]
-    words = dict.fromkeys(piece.word for piece in (*firsts, *lasts) if piece.end - piece.start > 2)
-    return [exactly(f"{word}~{place}", 25) for place in places for word in list(words)[:5] if not _overlap(word, place)]
+    words = [form for piece in firsts if piece.end - piece.start > 2 for form in _given(view, piece.word)[:3]]
+    words += [piece.word for piece in lasts if piece.end - piece.start > 2]
+    words = list(dict.fromkeys(words))[:8]
+    return [exactly(f"{word}~{place}", 25) for place in places for word in words if not _overlap(word, place)]
 
 
 def _overlap(word: str, place: str) -> bool:
@@ -160,9 +164,25 @@ def _overlap(word: str, place: str) -> bool:
 
 
 def _core_probes(view: ProfileView) -> list[Probe]:
-    """What is left without usual words may be the start of a long name."""
+    """What is left without usual words: the start of a long name, such a start after an initial, or initials only."""
     core = unexplained(unexplained(view.handle.letters, HEAD), TAIL)
-    return [beginning(core, 12)] if 3 < len(core) < 10 and not view.count(core).family else []
+    probes = []
+    if 2 < len(core) <= MONOGRAM:
+        probes.append(exactly(f"^{core}", 12))
+    if 3 < len(core) < 14 and not view.count(core).family:
+        probes.append(beginning(core, 12))
+    if 4 < len(core) < 14 and not view.count(core[1:]).family:
+        probes.append(beginning(core[1:], 12))
+    return probes
+
+
+def _heard_probes(view: ProfileView) -> list[Probe]:
+    """Names whose consonants are those of the handle or of the shown words, however their vowels are spelt."""
+    core = unexplained(unexplained(view.handle.letters, HEAD), TAIL)
+    words = view.display[:5]
+    keys = [sounds_key(core, "")]
+    keys += [sounds_key(first, last) for first in words for last in words if first != last]
+    return [exactly(f"&{key}", 12) for key in dict.fromkeys(keys) if key]
 
 
 def _cut_probes(view: ProfileView) -> list[Probe]:

@@ -1,0 +1,30 @@
+"""What is left of a name when its spelling is taken off: its consonants, so that two romanisations of it are equal.
+
+Arabic and Hebrew names come without vowels, Cyrillic, Greek and Georgian ones are spelt in several ways, and people
+write names down as they hear them. Equal sounds are a hint, never the same name.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+_ENOUGH = 4
+_RUNS = (("sch", "s"), ("tch", "k"), ("dzh", "j"), ("dj", "j"), ("x", "ks"))
+_CLASSES = str.maketrans({"c": "k", "q": "k", "z": "s", "f": "p", "v": "b"})
+_SILENT = str.maketrans("", "", "aeiouyhwj")
+_TWICE = re.compile(r"(.)\1+")
+
+
+@lru_cache(maxsize=65536)
+def sounds(word: str) -> str:
+    """The consonants of a folded word in a rough spelling: mohammed and muhamad give one answer, so do q, k and c."""
+    for run, plain in _RUNS:
+        word = word.replace(run, plain)
+    return _TWICE.sub(r"\1", word.translate(_CLASSES)).translate(_SILENT)
+
+
+def sounds_key(first: str, last: str) -> str:
+    """The consonants of first and last name in a row; empty where they are too few to tell names apart."""
+    joined = sounds(first) + sounds(last)
+    return joined if len(joined) >= _ENOUGH else ""
