@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -14,7 +14,7 @@ from connector.flows.pace import Pace, hold_pace, keep_pace
 from connector.flows.projection import Ownership, Wanted
 from connector.mapping.crm import ObjectMapping
 from connector.store.crm_records import note_case_answers, note_reopens
-from connector.store.outbox import Claimed, Settlement, Settling, settle
+from connector.store.outbox import Claimed, Settlement, Settling, held, note_overtaken, settle
 from connector.store.queues import backoff_seconds
 from connector.store.unit_of_work import UnitOfWork
 
@@ -29,13 +29,14 @@ ALONE_AFTER = 8
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """A claimed batch with the results that came back by row id, and the fault that cut it short, if any."""
+    """A claimed batch: the rows that went out, the results that came back by row id, the fault that cut it short."""
 
     obj: ObjectMapping
     rows: Sequence[Claimed]
     wanted: dict[str, Wanted]
     changed: frozenset[int]
     results: dict[int, RowResult] = field(default_factory=dict)
+    called: set[int] = field(default_factory=set)
     fault: ConnectorError | None = None
 
 
@@ -59,10 +60,19 @@ def settle_sent(ctx: Context, uow: UnitOfWork, sent: Sent, budget: Budget | None
         pace = pace.after_fault(calls, budget, fault) if fault else pace.after(calls, budget)
         keep_pace(uow, pace)
     tally = Tally(wait_until=_until(pace))
-    settlements = [_settlement(row, sent, pace, fault, tally) for row in sent.rows]
+    claim = sent.rows[0].claim
+    ours = held(uow, claim)
+    _note_overtaken(uow, sent, ours)
+    settlements = [_settlement(row, sent, pace, fault, tally) for row in sent.rows if row.id in ours]
     _remember(uow, sent, settlements)
-    settle(uow, sent.rows[0].claim, settlements)
+    settle(uow, claim, settlements)
     return tally
+
+
+def _note_overtaken(uow: UnitOfWork, sent: Sent, ours: Collection[int]) -> None:
+    """A worker that was so slow that others took its rows may have written after them: what it wrote is put right."""
+    late = [row for row in sent.rows if row.id in sent.called and row.id not in ours]
+    note_overtaken(uow, {row.id: sent.wanted[row.external_key].contact for row in late})
 
 
 def _common_fault(results: dict[int, RowResult]) -> ConnectorError | None:

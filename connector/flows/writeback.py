@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from time import monotonic
 from typing import Any
 
 import structlog
@@ -20,13 +21,16 @@ from connector.flows.projection import Ownership, Wanted, project
 from connector.flows.references import mend_references
 from connector.mapping.crm import CrmMapping, ObjectMapping
 from connector.store.crm_records import note_reopens, note_tries, ready
-from connector.store.outbox import Claimed, claim
+from connector.store.outbox import OVERTAKEN, Claimed, claim
 from connector.store.unit_of_work import UnitOfWork
 
 log = structlog.get_logger(__name__)
 
 LEASE_SECONDS = 180
-"""Longer than a call may take; a worker that outlives it changes nothing when it settles."""
+"""Longer than a call may take; a worker that outlives it settles nothing, and what it wrote is sent again."""
+
+LATEST_CALL_SECONDS = 90
+"""No call begins later than this after the claim: others may have the rows before it ends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +58,12 @@ class Batch:
     rows: Sequence[Claimed]
     wanted: dict[str, Wanted]
     changed: Sequence[Claimed]
+    claimed_at: float = field(default_factory=monotonic)
+
+    @property
+    def is_late(self) -> bool:
+        """Whether it is too late to begin a call: this process stood still, or the CRM was slow."""
+        return monotonic() - self.claimed_at > LATEST_CALL_SECONDS
 
 
 def drain_once(ctx: Context, *, flush: bool = False) -> DrainReport:
@@ -130,8 +140,9 @@ def needs_call(row: Claimed, wanted: Wanted) -> bool:
 def _moves_contact(row: Claimed, wanted: Wanted) -> bool:
     if wanted.ownership is not Ownership.OURS:
         return False
-    # After a call without an answer the CRM may hold what was in it: then the contact is said in any case.
-    return row.tried_contact_id is not None or wanted.contact != row.sent_contact_id
+    # After a call without an answer, or one too late, the CRM may hold what was in it: the contact is said in any case.
+    unsure = row.tried_contact_id is not None or row.sent_digest == OVERTAKEN
+    return unsure or wanted.contact != row.sent_contact_id
 
 
 def record_of(obj: ObjectMapping, row: Claimed, wanted: Wanted, *, creates: bool) -> Record:
@@ -174,7 +185,8 @@ def _call(crm: CRM, batch: Batch, sent: Sent) -> None:
     created = {row.id for row in new if row.external_key not in there}
     for assign in (False, True):
         part = [row for row in batch.changed if (obj.assign and row.id in created) is assign]
-        if part:
+        if part and not batch.is_late:
+            sent.called.update(row.id for row in part)
             records = [record_of(obj, row, batch.wanted[row.external_key], creates=row.id in created) for row in part]
             results = crm.upsert(obj.name, obj.key, records, assign=assign)
             sent.results.update(zip((row.id for row in part), results, strict=True))

@@ -7,7 +7,7 @@ settling sets ``sent_ver`` to the version that was claimed, so a change that cam
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -18,6 +18,9 @@ from connector.store.unit_of_work import UnitOfWork
 
 RANKS = {"Social_Profile__c": 10, "Case": 20, "Channel_Interaction__c": 30}
 """Parents before children, where they have waited alike; a child never goes before its parent was sent once."""
+
+OVERTAKEN = "overtaken"
+"""Stands for the digest of a record that a call may have written after its claim had passed to another worker."""
 
 _QUEUE = """
 INSERT INTO outbox (object, external_key, parent_key, rank, ver, state, queued_at, run_at)
@@ -62,7 +65,9 @@ _CLEAR = "claim = NULL, lease_until = NULL"
 _SENT = f"""
 UPDATE outbox SET {_CLEAR}, sent_ver = :ver, attempts = 0, touches = 0, run_at = 0,
   first_failed_at = NULL, error_code = NULL, error = NULL,
-  crm_id = COALESCE(:crm_id, crm_id), sent_digest = :digest, sent_contact_id = :contact_id, tried_contact_id = NULL,
+  crm_id = COALESCE(:crm_id, crm_id), sent_contact_id = :contact_id,
+  sent_digest = CASE WHEN sent_digest = '{OVERTAKEN}' THEN sent_digest ELSE :digest END,
+  tried_contact_id = CASE WHEN sent_digest = '{OVERTAKEN}' THEN tried_contact_id END,
   state = CASE WHEN ver > :ver THEN 'pending' ELSE 'sent' END,
   queued_at = CASE WHEN ver > :ver THEN {{now}} ELSE queued_at END,
   settled_at = {{now}}
@@ -86,6 +91,16 @@ UPDATE outbox SET {_CLEAR}, touches = 0, attempts = attempts + 1, run_at = 0,
 WHERE id = :id AND claim = :claim
 """
 _HAND_BACK = f"UPDATE outbox SET {_CLEAR}, touches = 0, run_at = {{now}} + :wait WHERE claim = :claim"
+
+
+_HELD = "SELECT id FROM outbox WHERE claim = :claim"
+_OVERTAKEN = f"""
+UPDATE outbox SET ver = ver + 1, sent_digest = '{OVERTAKEN}',
+  tried_contact_id = COALESCE(:contact, tried_contact_id),
+  queued_at = CASE WHEN state = 'sent' THEN {{now}} ELSE queued_at END,
+  state = CASE WHEN state = 'sent' THEN 'pending' ELSE state END
+WHERE id = :id
+"""
 
 
 class Settling(StrEnum):
@@ -195,6 +210,22 @@ def settle(uow: UnitOfWork, claim_id: str, results: Sequence[Settlement]) -> int
         if rows:
             changed += run(uow.connection, statement, rows).rowcount
     return changed
+
+
+def held(uow: UnitOfWork, claim_id: str) -> set[int]:
+    """The rows that this claim still holds, and keeps until the end of this transaction."""
+    statement = _HELD if uow.is_sqlite else f"{_HELD} FOR UPDATE"
+    return set(run(uow.connection, statement, {"claim": claim_id}).scalars())
+
+
+def note_overtaken(uow: UnitOfWork, contacts: Mapping[int, str | None]) -> None:
+    """Sends these rows again in full, whoever holds them now, each by its id with the contact that was in a late call.
+
+    The call was under way when its claim passed on, so it may have reached the CRM after what was sent since.
+    """
+    rows = [{"id": row, "contact": contact} for row, contact in contacts.items()]
+    if rows:
+        run(uow.connection, _OVERTAKEN, rows)
 
 
 def hand_back(uow: UnitOfWork, claim_id: str, *, wait_seconds: float = 0) -> int:

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from threading import Barrier, Thread
 
 import pytest
+from sqlalchemy import update
 
-from connector.flows.writeback import drain_once
+from connector.crm.port import Record
+from connector.flows.upkeep import give_back_expired
+from connector.flows.writeback import Batch, drain_once
+from connector.store.tables import outbox
 from connector.store.unit_of_work import Store
 from tests.conftest import FakeClock
 from tests.crm_org import TestOrg
@@ -43,6 +49,69 @@ def test_workers_beside_each_other_send_every_record_once(desk: CrmDesk) -> None
     desk.send()
     keys = Counter((obj, record[KEYS[obj]]) for obj, record in bent.written)
     assert set(keys.values()) == {1}
+    assert desk.held() == desk.wanted()
+
+
+def late_call(desk: CrmDesk, meanwhile: Callable[[], object]) -> None:
+    """A worker's next call reaches the org only after its lease ran out and another worker has sent what it held."""
+    org_itself, slow = desk.ctx, replace(desk)
+    bent = slow.bend()
+
+    def stands_still(_obj: str, _records: Sequence[Record]) -> None:
+        bent.before = lambda _obj, _records: None
+        meanwhile()
+        with desk.store.begin() as uow:
+            uow.connection.execute(update(outbox).where(outbox.c.claim.is_not(None)).values(lease_until=1))
+        give_back_expired(desk.ctx)
+        desk.send()
+
+    bent.before = stands_still
+    drain_once(slow.ctx, flush=True)
+    assert desk.ctx is org_itself
+
+
+def test_a_contact_in_a_call_that_came_too_late_is_taken_back(desk: CrmDesk) -> None:
+    """The fence keeps the slow worker from the store; what it wrote into the org after the others must go as well."""
+    contact = desk.person()
+    account = desk.account("ada")
+    desk.sync()
+    desk.send()
+    desk.yes(account, contact)
+    for _ in range(3):
+        late_call(desk, lambda: desk.undo(account))
+        assert contact in desk.contacts_in_org()
+        desk.send()
+        assert desk.contacts_in_org() == {None}
+        desk.yes(account, contact)
+    desk.undo(account)
+    desk.send()
+    assert desk.held() == desk.wanted()
+
+
+def test_what_a_call_that_came_too_late_took_back_is_shown_again(desk: CrmDesk) -> None:
+    contact = desk.person()
+    account = desk.account("ada")
+    desk.sync()
+    desk.yes(account, contact)
+    desk.send()
+    desk.undo(account)
+    late_call(desk, lambda: desk.yes(account, contact))
+    assert None in desk.contacts_in_org()
+    desk.send()
+    assert desk.contacts_in_org() == {contact}
+    assert desk.held() == desk.wanted()
+
+
+def test_a_worker_that_stood_still_between_claim_and_call_does_not_call(
+    desk: CrmDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.account("ada")
+    bent = desk.bend()
+    monkeypatch.setattr(Batch, "is_late", True)
+    assert drain_once(desk.ctx, flush=True).calls == 0
+    assert bent.written == []
+    monkeypatch.undo()
+    desk.send()
     assert desk.held() == desk.wanted()
 
 
