@@ -62,7 +62,7 @@ def _field(field: Field, *, readonly: bool, audit_fields: bool) -> dict[str, Any
         "autoNumber": field.auto_number is not None, "nameField": field.name_field,
         "restrictedPicklist": field.restricted, "dependentPicklist": False, "picklistValues": _values(field),
         "referenceTo": list(field.to), "relationshipName": field.relationship, "namePointing": field.polymorphic,
-        "filterable": field.type != "textarea" or field.length <= 255, "sortable": field.type != "textarea",
+        "filterable": not field.is_long_text, "sortable": not field.is_long_text,
         "groupable": field.type not in {"textarea", "datetime", "double"}, "aggregatable": field.type != "textarea",
         "deprecatedAndHidden": False, "encrypted": False, "permissionable": field.custom and not field.required,
     }  # fmt: skip

@@ -55,6 +55,11 @@ class Field:
     custom: bool = False
 
     @property
+    def is_long_text(self) -> bool:
+        """Whether it holds more text than a query may test or sort by."""
+        return self.type == "textarea" and self.length > 255
+
+    @property
     def stored(self) -> bool:
         """Whether the field has a column; formulas and joined names are computed when read."""
         return self.formula is None and not self.joins

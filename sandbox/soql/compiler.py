@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
 from sandbox.errors import ApiError
-from sandbox.schema import Field, Schema, SObject
+from sandbox.schema import NUMBER_TYPES, Field, Schema, SObject
 from sandbox.soql.ast import Call, Column, Ordering, Query
 from sandbox.soql.conditions import Conditions
 from sandbox.soql.scope import SEE_DESCRIBE, Place, Scope, no_such_column
@@ -104,13 +105,18 @@ class Compiler:
 
     def _where(self, query: Query, scope: Scope) -> tuple[str, list[Any]]:
         parts = [] if self.with_deleted else [f"{scope.prefix}.IsDeleted = 0"]
-        conditions = self._conditions(scope)
+        conditions = self._conditions(lambda operand: self._row_operand(scope, operand))
         if query.where:
             parts.append(conditions.sql(query.where))
         return " AND ".join(parts) or "1", conditions.parameters
 
-    def _conditions(self, scope: Scope) -> Conditions:
-        return Conditions(lambda operand: self._operand(scope, operand), self._semi_join, self.today)
+    def _conditions(self, operand: Callable[[Column | Call], tuple[str, Field]]) -> Conditions:
+        return Conditions(operand, self._semi_join, self.today)
+
+    def _row_operand(self, scope: Scope, operand: Column | Call) -> tuple[str, Field]:
+        if isinstance(operand, Call) and operand.name in AGGREGATES:
+            raise ApiError(400, "MALFORMED_QUERY", f"\n{operand.name}(\n^\nunexpected token: '{operand.name}'")
+        return self._operand(scope, operand)
 
     def _operand(self, scope: Scope, operand: Column | Call) -> tuple[str, Field]:
         if isinstance(operand, Call):
@@ -122,6 +128,9 @@ class Compiler:
         if call.path is None and call.name != "COUNT":
             raise ApiError(400, "MALFORMED_QUERY", f"\n{call.name}()\nunexpected token: ')'")
         place = scope.place(call.path) if call.path else Place("*", _WHOLE, ())
+        if call.name in {"SUM", "AVG"} and place.field.type not in NUMBER_TYPES:
+            problem = f"field {place.field.name} does not support aggregate operator {call.name}"
+            raise ApiError(400, "MALFORMED_QUERY", f"\n{problem}")
         if call.name in AGGREGATES:
             kept = call.name in {"MIN", "MAX"}
             shown = place.field if kept else (_WHOLE if call.name.startswith("COUNT") else _NUMBER)
@@ -149,7 +158,9 @@ class Compiler:
     def _order(self, order: tuple[Ordering, ...], scope: Scope) -> str:
         keys = []
         for key in order:
-            sql, _ = self._operand(scope, key.operand)
+            sql, found = self._operand(scope, key.operand)
+            if found.is_long_text:
+                raise ApiError(400, "INVALID_FIELD", f"\nfield '{found.name}' can not be sorted in a query call")
             direction = "DESC" if key.descending else "ASC"
             # Salesforce puts empty values first in both directions unless told otherwise.
             nulls = " NULLS LAST" if key.nulls_last else (" NULLS FIRST" if key.descending else "")
@@ -223,7 +234,7 @@ class Compiler:
             slots.append(Slot((name or f"expr{unnamed}",), found))
             unnamed += name is None
         where, parameters = self._where(query, scope)
-        having = self._conditions(scope)
+        having = self._conditions(lambda operand: self._operand(scope, operand))
         test = f" HAVING {having.sql(query.having)}" if query.having else ""
         order = self._order(query.order, scope)
         sql = f"SELECT {', '.join(columns)} FROM {scope.source} WHERE {where}"  # noqa: S608

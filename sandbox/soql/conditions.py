@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from typing import Any
 
 from sandbox.errors import ApiError
@@ -50,6 +50,8 @@ class Conditions:
 
     def _comparison(self, condition: Comparison) -> str:
         sql, found = self.place(condition.operand)
+        if found.is_long_text:
+            raise ApiError(400, "INVALID_FIELD", f"\nfield '{found.name}' can not be filtered in a query call")
         if condition.operator in {"IN", "NOT IN"}:
             return self._among(sql, found, condition)
         if condition.operator in {"INCLUDES", "EXCLUDES"}:
@@ -57,11 +59,13 @@ class Conditions:
         literal = condition.values[0]
         if condition.operator == "LIKE":
             return self._like(sql, found, literal)
-        if literal.kind == "DATE_LITERAL" or (literal.kind == "DATE" and found.type == "datetime"):
+        if literal.kind == "DATE_LITERAL":
             return self._in_span(sql, found, condition.operator, literal)
         value = literal_value(found, literal)
+        if value is None and condition.operator not in {"=", "!="}:
+            raise ApiError(400, "INVALID_QUERY_FILTER_OPERATOR", f"\ninvalid operator on null: {found.name}")
         self.parameters.append(value)
-        if condition.operator in {"=", "!="} or value is None:
+        if condition.operator in {"=", "!="}:
             return f"{sql} {'IS NOT' if condition.operator == '!=' else 'IS'} ?"
         return f"{sql} {condition.operator} ?"
 
@@ -98,11 +102,10 @@ class Conditions:
     def _in_span(self, sql: str, found: Field, operator: str, literal: Literal) -> str:
         if found.type not in {"date", "datetime"}:
             raise _wrong_kind(found)
-        if literal.kind == "DATE":
-            first = date.fromisoformat(literal.text)
-            after = first + timedelta(days=1)
-        else:
+        try:
             first, after = span(literal.text, self.today)
+        except (OverflowError, ValueError) as error:
+            raise ApiError(400, "MALFORMED_QUERY", f"\ninvalid date literal: {literal.text}") from error
         low, high = (_bound(found, day) for day in (first, after))
         if operator in {"=", "!="}:
             self.parameters += [low, high]
@@ -121,20 +124,25 @@ def literal_value(found: Field, literal: Literal) -> Any:
         return int(literal.kind == "TRUE")
     if found.type in NUMBER_TYPES and literal.kind == "NUMBER":
         return float(literal.text)
-    if found.type == "datetime" and literal.kind == "DATETIME":
-        return parse_time(literal.text)
-    if found.type == "date" and literal.kind == "DATE":
-        return literal.text
+    if (found.type, literal.kind) in {("datetime", "DATETIME"), ("date", "DATE")}:
+        return _moment(literal)
     if literal.kind == "STRING" and found.type not in NUMBER_TYPES | {"boolean", "date", "datetime"}:
         return _id_or_text(found, unescape(literal.text))
     raise _wrong_kind(found)
 
 
+def _moment(literal: Literal) -> Any:
+    try:
+        return parse_time(literal.text) if literal.kind == "DATETIME" else date.fromisoformat(literal.text).isoformat()
+    except (ValueError, OverflowError) as error:
+        raise ApiError(400, "MALFORMED_QUERY", f"\ninvalid date: {literal.text}") from error
+
+
 def _id_or_text(found: Field, text: str) -> str | None:
+    if not text:
+        return None  # an empty text is no value
     if found.type not in {"id", "reference"}:
         return text
-    if not text:
-        return None
     known = to_id18(text)
     if known is None:
         raise ApiError(400, "INVALID_QUERY_FILTER_OPERATOR", f"\n{found.name} = '{text}'\ninvalid ID field: {text}")

@@ -45,9 +45,9 @@ def unescape(quoted: str, *, pattern: bool = False) -> str:
         char = found.group(1)
         if pattern and char in "%_\\":
             return "\\" + char
-        return _ESCAPES.get(char, char)
+        return chr(int(char[1:], 16)) if len(char) > 1 else _ESCAPES.get(char.lower(), char)
 
-    return re.sub(r"\\(.)", replace, quoted[1:-1], flags=re.DOTALL)
+    return re.sub(r"\\([uU][0-9a-fA-F]{4}|.)", replace, quoted[1:-1], flags=re.DOTALL)
 
 
 @lru_cache(maxsize=1)
