@@ -34,6 +34,17 @@ def read_handle(network: str, text: str) -> str | None:
     return cleaned if shape.fullmatch(cleaned) else None
 
 
+def host_of(text: str) -> str | None:
+    """The host of a pasted profile address, without www. or m.; None where the text is no address."""
+    if "/" not in text:
+        return None
+    try:
+        host = urlsplit(text.strip() if "://" in text else f"https://{text.strip()}").hostname or ""
+    except ValueError:
+        return None
+    return re.sub(r"^(www|m|mobile)\.", "", host) or None
+
+
 def _from_address(network: str, address: str) -> str:
     try:
         parts = urlsplit(address if "://" in address else f"https://{address}")
@@ -42,7 +53,7 @@ def _from_address(network: str, address: str) -> str:
     steps = [unquote(step) for step in parts.path.split("/") if step]
     while len(steps) > 1 and steps[0].lower() in _BEFORE_NAME:
         steps.pop(0)
-    if not steps:
+    if not steps or steps[0].lower().endswith(".php"):  # facebook.com/profile.php?id=… has no handle
         return ""
     if network == "mastodon" and "@" not in steps[0].removeprefix("@"):
         return f"{steps[0].removeprefix('@')}@{parts.hostname}"

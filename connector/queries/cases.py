@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,13 +18,12 @@ from sqlalchemy import (
     literal,
     or_,
     select,
-    true,
     union_all,
 )
 from sqlalchemy.sql.functions import coalesce
 
 from connector.queries.paging import COUNTED, Page, page
-from connector.store.tables import case_events, cases, crm_contacts, crm_users, interactions, social_profiles
+from connector.store.tables import case_events, cases, crm_contacts, crm_users, interactions, links, social_profiles
 
 WAITING = and_(
     cases.c.last_inbound_at.is_not(None),
@@ -33,6 +32,16 @@ WAITING = and_(
 """The customer wrote last: the brand must act."""
 
 QUEUE = and_(cases.c.closed_at.is_(None), cases.c.origin == "connector", cases.c.last_inbound_at.is_not(None))
+
+LINKED = select(links.c.id).where(links.c.profile_id == cases.c.profile_id, links.c.state == "active").exists()
+
+TABS: Mapping[str, ColumnElement[bool]] = {
+    "waiting": WAITING,
+    "unanswered": cases.c.last_outbound_at.is_(None),
+    "unlinked": and_(WAITING, ~LINKED),
+    "answered": ~WAITING,
+}
+"""The tabs of the inbox: who waits for us, who of them never had an answer, whom nobody has asked yet, and the rest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,14 +68,14 @@ class Tab:
 
 
 def inbox(connection: Connection, tab: str, wanted: CaseFilter, *, cursor: str | None, limit: int) -> Page:
-    """Open cases born on the connector's channels, the longest waiting first."""
-    statement = _listed(with_words=True).where(QUEUE, _in_tab(tab), *_conditions(wanted))
+    """Open cases born on the connector's channels that belong to one of ``TABS``, the longest waiting first."""
+    statement = _listed(with_words=True).where(QUEUE, TABS[tab], *_conditions(wanted))
     return page(connection, statement, [cases.c.last_inbound_at, cases.c.id], cursor=cursor, limit=limit)
 
 
 def inbox_tabs(connection: Connection, wanted: CaseFilter) -> list[Tab]:
     """The tabs of the inbox with their counts and oldest waits."""
-    return [_tab(connection, name, wanted) for name in ("waiting", "answered")]
+    return [_tab(connection, name, wanted) for name in TABS]
 
 
 def case_list(
@@ -161,17 +170,13 @@ def networks_in_use(connection: Connection, known: Iterable[str]) -> list[str]:
 def _tab(connection: Connection, name: str, wanted: CaseFilter) -> Tab:
     matching = (
         select(cases.c.last_inbound_at.label("at"))
-        .where(QUEUE, _in_tab(name), *_conditions(wanted))
+        .where(QUEUE, TABS[name], *_conditions(wanted))
         .order_by(cases.c.last_inbound_at)
         .limit(COUNTED + 1)
         .subquery()
     )
     row = connection.execute(select(func.count(), func.min(matching.c.at))).one()
     return Tab(name, int(row[0]), row[1])
-
-
-def _in_tab(tab: str) -> ColumnElement[bool]:
-    return {"waiting": WAITING, "answered": ~WAITING}.get(tab, true())
 
 
 def _conditions(wanted: CaseFilter) -> list[ColumnElement[bool]]:

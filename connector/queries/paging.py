@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, Select, literal, tuple_
+from sqlalchemy import ColumnElement, Connection, Integer, RowMapping, Select, literal, tuple_
 
 from connector.errors import InputInvalid
 
@@ -42,7 +42,8 @@ def page(
     limit = max(1, min(limit, LARGEST))
     keyed = statement.add_columns(*(column.label(f"key_{place}") for place, column in enumerate(order)))
     if cursor:
-        last = tuple_(*(literal(value) for value in _decode(cursor, len(order))))
+        kinds = [int if isinstance(column.type, Integer) else str for column in order]
+        last = tuple_(*(literal(value) for value in position(cursor, kinds)))
         here = tuple_(*order)
         keyed = keyed.where(here < last if descending else here > last)
     directed = [column.desc() if descending else column.asc() for column in order]
@@ -53,20 +54,21 @@ def page(
     return Page(rows, _encode([rows[-1][f"key_{place}"] for place in range(len(order))]))
 
 
-def position(cursor: str | None, length: int) -> list[str | int] | None:
-    """The key that a cursor stands for; None for the first page. Raises InputInvalid for one that is not ours."""
-    return _decode(cursor, length) if cursor else None
+def position(cursor: str, kinds: Sequence[type[str | int]]) -> list[str | int]:
+    """The key that a cursor stands for, a value of each kind. Raises InputInvalid for one that is not ours."""
+    try:
+        values = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+    except (binascii.Error, ValueError):
+        values = None
+    if not isinstance(values, list) or [type(value) for value in values] != list(kinds) or not all(map(_fits, values)):
+        raise InputInvalid("The cursor is not one of ours; take it from the answer before, or leave it out.")
+    return values
 
 
 def _encode(values: Sequence[str | int]) -> str:
     return base64.urlsafe_b64encode(json.dumps(list(values)).encode()).decode().rstrip("=")
 
 
-def _decode(cursor: str, length: int) -> list[str | int]:
-    try:
-        values = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-    except (binascii.Error, ValueError):
-        values = None
-    if not isinstance(values, list) or len(values) != length or not all(isinstance(v, str | int) for v in values):
-        raise InputInvalid("The cursor is not one of ours; take it from the answer before, or leave it out.")
-    return values
+def _fits(value: str | int) -> bool:
+    """Whether a database can compare with it: 64 bits, and text that PostgreSQL takes."""
+    return -(2**63) <= value < 2**63 if isinstance(value, int) else "\x00" not in value and value.isprintable()

@@ -101,6 +101,19 @@ def handles(connection: Connection, profile_id: str) -> list[RowMapping]:
     return list(connection.execute(statement).mappings())
 
 
+def with_handle(connection: Connection, network: str, key: str) -> list[RowMapping]:
+    """The living accounts of customers that have this handle now and have written; its key is ``handle_key``'s."""
+    table = social_profiles.c
+    statement = select(social_profiles).where(
+        table.network == network,
+        table.handle_key == key,
+        table.status == "active",
+        table.kind != "brand",
+        table.external_id.is_not(None),
+    )
+    return list(connection.execute(statement.order_by(table.id)).mappings())
+
+
 def links_of(
     connection: Connection, *, profile_id: str | None = None, contact_ids: Sequence[str] | None = None
 ) -> list[LinkView]:

@@ -61,7 +61,7 @@ COLUMNS = (
 
 
 def first_response(connection: Connection, query: Query) -> Result:
-    """Time from the customer's first message to the first human answer, per channel: p50 and p90.
+    """Time from the customer's first message to the first human answer: within what half (p50) and 90 % (p90) had one.
 
     Cohort: cases whose first customer message falls on a local day of the span. The clock is the customer's: around the
     clock, from the post itself, not from when it was noticed; bots, likes and notes do not stop it. Percentiles are

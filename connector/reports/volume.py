@@ -29,7 +29,7 @@ COLUMNS = (
 
 
 def volume(connection: Connection, query: Query) -> Result:
-    """Inbound volume per local day and channel, in attempts, interactions and cases; days without any are 0 rows.
+    """Inbound volume per local day and channel, in attempts, interactions and cases; days without any count 0.
 
     An interaction is one thing a customer wrote, posted or called about; deleted ones still count. An attempt is a run
     of them in one case without an answer between and with gaps of at most 30 minutes, so that five quick posts, one

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 
@@ -29,6 +30,8 @@ OUTBOX_ACTS: Mapping[str, Deed] = {"retry": operate.retry_outbox, "drop": operat
 
 SHOWN_BODY = 20_000
 LARGEST_GROUP = 1000
+ROW_NUMBER = re.compile(r"[0-9]{1,18}")
+"""What can be the number of a row: digits that fit 64 bits."""
 
 
 @blueprint.get("")
@@ -70,7 +73,7 @@ def deliveries() -> str:
         )
 
 
-@blueprint.get("/deliveries/<int:delivery_id>")
+@blueprint.get("/deliveries/<row:delivery_id>")
 def delivery(delivery_id: int) -> str:
     """One delivery: its body while it is kept, and what was shelved of it."""
     with context().store.read() as connection:
@@ -146,7 +149,7 @@ def outbox() -> str:
         )
 
 
-@blueprint.get("/outbox/<int:row_id>")
+@blueprint.get("/outbox/<row:row_id>")
 def outbox_row(row_id: int) -> str:
     """One record on its way."""
     with context().store.read() as connection:
@@ -213,7 +216,7 @@ def _act(
 
 
 def _ids() -> list[int]:
-    return [int(each) for each in request.form.getlist("id")[:LARGEST_GROUP] if each.isdigit()]
+    return [int(each) for each in request.form.getlist("id")[:LARGEST_GROUP] if ROW_NUMBER.fullmatch(each)]
 
 
 def _shelf_group() -> list[int]:
@@ -244,7 +247,7 @@ def _outbox_group() -> list[int]:
 
 def _receipt() -> str | None:
     done, number = request.args.get("done"), request.args.get("n", "")
-    if done not in ("retry", "drop") or not number.isdigit():
+    if done not in ("retry", "drop") or not ROW_NUMBER.fullmatch(number):
         return None
     if done == "retry":
         return f"{plural(int(number), 'row is', 'rows are')} worked on again."

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from flask import Blueprint, redirect, render_template, request, url_for
+from sqlalchemy import Connection, RowMapping
 from werkzeug.wrappers import Response
 
 from connector.domain.channels import Channel
 from connector.errors import NotFound
 from connector.flows import suggest
+from connector.flows.context import Context
 from connector.queries import cases, people
 from connector.queries.cases import CaseFilter
 from connector.web.auth import context, may, principal
@@ -19,6 +23,15 @@ from connector.web.who import people_behind, standing
 blueprint = Blueprint("agent", __name__)
 
 CHANNEL_NAMES = tuple(each.value for each in Channel)
+TAB_NAMES = {
+    "waiting": "Waiting for us",
+    "unanswered": "Never answered",
+    "unlinked": "Not linked",
+    "answered": "Waiting for the customer",
+}
+PEEKED = 6
+"""How many of the latest messages the inbox shows beside the list."""
+
 RECEIPTS = {
     "rejected": "Remembered: not this one. It will not be suggested for this account again.",
     "yes": "Linked: the customer said yes. Their history is on its way to the CRM contact.",
@@ -38,7 +51,7 @@ def home() -> Response:
 def inbox() -> str:
     """Open cases, those that wait for us longest first."""
     ctx = context()
-    tab = choice("tab", ("waiting", "answered"), "waiting") or "waiting"
+    tab = choice("tab", tuple(TAB_NAMES), "waiting") or "waiting"
     with ctx.store.read() as connection:
         networks = cases.networks_in_use(connection, ctx.channels.networks)
         wanted = CaseFilter(channel=choice("channel", CHANNEL_NAMES), network=choice("network", tuple(networks)))
@@ -48,6 +61,7 @@ def inbox() -> str:
             section="inbox",
             tab=tab,
             tabs=cases.inbox_tabs(connection, wanted),
+            tab_names=TAB_NAMES,
             wanted=wanted,
             networks=_titled(networks),
             page=page,
@@ -86,26 +100,27 @@ def case(case_id: str) -> str:
     """One case: what was said, and who it may be."""
     ctx = context()
     with ctx.store.read() as connection:
-        row = cases.one_case(connection, case_id)
-        if row is None:
-            raise NotFound("There is no case of this id.")
-        profile = people.profile(connection, row["profile_id"]) if row["profile_id"] else None
-        shown = standing(ctx, connection, profile["id"]) if profile else None
-        unknown = shown is not None and shown.contact_id is None and not shown.held
+        row = _known(connection, case_id)
         return render_template(
             "case.html",
             section="inbox" if row["origin"] == "connector" else "cases",
-            row=row,
-            case_id=case_id,
             said=cases.conversation(connection, case_id),
             parent=cases.parent_post(connection, row),
             events=cases.history(connection, case_id),
             others=cases.neighbours(connection, row),
-            profile=profile,
-            standing=shown,
-            suggestions=guesses(ctx, connection, profile["id"]) if profile and unknown else [],
             receipt=RECEIPTS.get(request.args.get("done", "")),
+            **_who(ctx, connection, row),
         )
+
+
+@blueprint.get("/cases/<case_id>/peek")
+def peek(case_id: str) -> str:
+    """One case in short, as a part of a page: the inbox shows it beside the list."""
+    ctx = context()
+    with ctx.store.read() as connection:
+        row = _known(connection, case_id)
+        said = cases.conversation(connection, case_id, limit=PEEKED)
+        return render_template("_peek.html", said=said, **_who(ctx, connection, row))
 
 
 @blueprint.post("/profiles/<profile_id>/reject")
@@ -121,6 +136,27 @@ def back_to(case_id: str | None, profile_id: str, done: str) -> str:
     if case_id:
         return url_for("agent.case", case_id=case_id, done=done)
     return url_for("people.profile", profile_id=profile_id, done=done)
+
+
+def _known(connection: Connection, case_id: str) -> RowMapping:
+    row = cases.one_case(connection, case_id)
+    if row is None:
+        raise NotFound("There is no case of this id.")
+    return row
+
+
+def _who(ctx: Context, connection: Connection, row: RowMapping) -> dict[str, Any]:
+    """What the card "Who is this?" needs, and the case it stands beside."""
+    profile = people.profile(connection, row["profile_id"]) if row["profile_id"] else None
+    shown = standing(ctx, connection, profile["id"]) if profile else None
+    unknown = shown is not None and shown.contact_id is None and not shown.held
+    return {
+        "row": row,
+        "case_id": row["id"],
+        "profile": profile,
+        "standing": shown,
+        "suggestions": guesses(ctx, connection, profile["id"]) if profile and unknown else [],
+    }
 
 
 def _titled(networks: list[str]) -> list[tuple[str, str]]:

@@ -244,17 +244,17 @@ OPERATIONS = (
         DeliveryQuery, tag="deliveries",
     ),
     Operation(
-        "show_delivery", "GET", "/deliveries/<int:delivery_id>", "One delivery", show_delivery, DeliveryDetail,
+        "show_delivery", "GET", "/deliveries/<row:delivery_id>", "One delivery", show_delivery, DeliveryDetail,
         tag="deliveries",
     ),
-    _act("retry_delivery", "/deliveries/<int:delivery_id>/retry", "Work on it again", retry_delivery, "deliveries"),
-    _act("drop_delivery", "/deliveries/<int:delivery_id>/drop", "Set it aside", drop_delivery, "deliveries"),
+    _act("retry_delivery", "/deliveries/<row:delivery_id>/retry", "Work on it again", retry_delivery, "deliveries"),
+    _act("drop_delivery", "/deliveries/<row:delivery_id>/drop", "Set it aside", drop_delivery, "deliveries"),
     Operation(
         "list_outbox", "GET", "/outbox", "Records on their way to the CRM", list_outbox, OutboxList, OutboxQuery,
         tag="outbox",
     ),
-    Operation("show_outbox_row", "GET", "/outbox/<int:row_id>", "One record", show_outbox_row, OutboxOut, tag="outbox"),
-    _act("retry_outbox_row", "/outbox/<int:row_id>/retry", "Send it again now", retry_outbox_row, "outbox"),
-    _act("drop_outbox_row", "/outbox/<int:row_id>/drop", "Set it aside", drop_outbox_row, "outbox"),
+    Operation("show_outbox_row", "GET", "/outbox/<row:row_id>", "One record", show_outbox_row, OutboxOut, tag="outbox"),
+    _act("retry_outbox_row", "/outbox/<row:row_id>/retry", "Send it again now", retry_outbox_row, "outbox"),
+    _act("drop_outbox_row", "/outbox/<row:row_id>/drop", "Set it aside", drop_outbox_row, "outbox"),
     Operation("list_sources", "GET", "/sources", "The configured senders", list_sources, SourceList, tag="sources"),
 )  # fmt: skip

@@ -10,7 +10,7 @@ from typing import Any
 from markupsafe import Markup
 
 from connector.reports.result import Result, Value
-from connector.web.present import duration
+from connector.web.present import duration, plural
 
 WIDTH = 800
 LABEL = 120
@@ -83,7 +83,7 @@ def _volume_row(place: int, name: str, values: Sequence[int], days: Sequence[str
     highest = max(values) or 1
     parts = [
         _text(0, base - 14, name),
-        _text(0, base, f"{sum(values):,} {unit}", "soft"),
+        _text(0, base, plural(sum(values), unit.removesuffix("s")), "soft"),
         Markup('<line class="axis" x1="{}" x2="{}" y1="{}" y2="{}"/>').format(LABEL, WIDTH - TAIL, base, base),
     ]
     for at, value in enumerate(values):
@@ -106,14 +106,16 @@ def _response_row(place: int, name: str, row: Mapping[str, Value], clock: _Clock
     base = place * ROW + ROW // 2 + 4
     half, most = found["p50_all_seconds"], found["p90_all_seconds"]
     waiting = found["unanswered"]
-    parts = [_text(0, base - 4, name), _text(0, base + 12, f"{found['cases']:,} cases", "soft")]
+    parts = [_text(0, base - 4, name), _text(0, base + 12, plural(found["cases"], "case"), "soft")]
     start = half if half is not None else found["p50_all_bound_seconds"]
     end = most if most is not None else found["p90_all_bound_seconds"]
     if start is not None and end is not None and half is not None and most is not None:
         young = "" if found["mature"] else " young"
         parts.append(_line(f"span{young}", clock.x(start), clock.x(end), base))
-    elif start is not None:
+    elif start is not None and (half is None or end is not None):
         parts.append(_line("open", clock.x(start), float(WIDTH - TAIL), base))
+    if half is None and start is not None:
+        parts.append(_text(clock.x(start), base - 9, f"more than {duration(start)}", "soft", "middle"))
     if half is not None:
         parts.append(_dot(clock.x(half), base, f"half within {duration(half)}"))
         parts.append(_text(clock.x(half), base - 9, duration(half), "", "middle"))

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from flask import Blueprint, redirect, render_template, request, url_for
 from sqlalchemy import Connection, RowMapping
 from werkzeug.wrappers import Response
 
+from connector.domain.channels import Channel
 from connector.domain.consent import Answer, Evidence, Method, Notice
-from connector.errors import ConnectorError, InputInvalid, NotFound, Refused
+from connector.domain.handles import host_of, read_handle
+from connector.domain.profiles import handle_key
+from connector.errors import Conflict, ConnectorError, HandleInvalid, InputInvalid, NotFound, Refused
 from connector.flows.consent.ending import invalidate, withdraw
 from connector.flows.consent.record import record as record_consent
 from connector.flows.consent.words import RecordConsent, WithdrawConsent
@@ -36,11 +41,16 @@ WAYS = {
 LANGUAGES = {"en": "English", "de": "Deutsch", "fr": "Français", "es": "Español", "ja": "日本語"}
 
 
+HAVE_ACCOUNTS = (Channel.SOCIAL, Channel.MESSAGING, Channel.COMMUNITY, Channel.REVIEW)
+"""Where a person has an account of her own to be asked about."""
+
+
 @dataclass(frozen=True, slots=True)
 class Question:
     """One question as it stands on the page: about whom, asked how, in which words."""
 
-    profile: RowMapping
+    profile: Mapping[Any, Any]
+    """The account; without an id where nothing came from it yet and its handle was only spoken of."""
     contact: RowMapping
     method: Method
     notice: Notice
@@ -48,13 +58,21 @@ class Question:
     languages: tuple[tuple[str, str], ...]
     further: bool
 
+    def address(self, **more: str | None) -> str:
+        """This page's own address, with more in its query."""
+        if self.profile["id"]:
+            named: dict[str, Any] = {"contact": self.contact["crm_id"], **more}
+            return url_for("consent.ask", profile_id=self.profile["id"], **named)
+        named = {"network": self.profile["network"], "handle": self.profile["handle"], **more}
+        return url_for("consent.ask_contact", crm_id=self.contact["crm_id"], **named)
+
 
 @blueprint.get("/profiles/<profile_id>/ask")
 def ask(profile_id: str) -> str:
     """The wording to say or paste, and the form for the answer."""
     ctx = context()
     with ctx.store.read() as connection:
-        return _form(_question(ctx, connection, profile_id))
+        return _form(_question_of(ctx, connection, profile_id))
 
 
 @blueprint.post("/profiles/<profile_id>/ask")
@@ -62,14 +80,38 @@ def record(profile_id: str) -> Response | tuple[str, int]:
     """Records the answer; nothing else on any page links an account."""
     ctx = context()
     with ctx.store.read() as connection:
-        question = _question(ctx, connection, profile_id)
-    try:
-        answers = _answers(question)
-        record_consent(ctx, _command(question, answers))
-    except Refused as error:
-        return _form(question, error), status_of(error)
-    done = next(iter(answers.values())) if len(answers) == 1 else answers.get("service", Answer.NOT_NOW)
-    return redirect(back_to(request.form.get("case"), profile_id, done.value))
+        question = _question_of(ctx, connection, profile_id)
+    return _record(question, lambda done: back_to(request.form.get("case"), profile_id, done))
+
+
+@blueprint.get("/contacts/<crm_id>/ask")
+def ask_contact(crm_id: str) -> str | Response:
+    """On a call: which account is it? A handle or a pasted profile address leads to the wording."""
+    ctx = context()
+    with ctx.store.read() as connection:
+        contact = _contact(connection, crm_id)
+        try:
+            found = _spoken_of(ctx, connection)
+        except Refused as error:
+            return _account_form(contact, problem=error.message)
+        if found is None:
+            return _account_form(contact)
+        if found["id"]:
+            kept: dict[str, Any] = {name: request.args.get(name) or None for name in ("method", "lang", "more")}
+            return redirect(url_for("consent.ask", profile_id=found["id"], contact=crm_id, **kept))
+        return _form(_question(ctx, found, contact))
+
+
+@blueprint.post("/contacts/<crm_id>/ask")
+def record_contact(crm_id: str) -> Response | tuple[str, int]:
+    """Records the answer about an account that nothing came from yet; it is bound when its first message comes."""
+    ctx = context()
+    with ctx.store.read() as connection:
+        contact, found = _contact(connection, crm_id), _spoken_of(ctx, connection)
+    if found is None:
+        raise HandleInvalid
+    question = _question(ctx, found, contact)
+    return _record(question, lambda done: url_for("people.contact", crm_id=crm_id, done=done))
 
 
 @blueprint.get("/links/<link_id>/end")
@@ -100,12 +142,16 @@ def end_submit(link_id: str) -> Response | tuple[str, int]:
     return redirect(url_for("people.contact", crm_id=contact_id, done="ended") if contact_id else url_for("agent.home"))
 
 
-def _question(ctx: Context, connection: Connection, profile_id: str) -> Question:
-    values = request.values
+def _question_of(ctx: Context, connection: Connection, profile_id: str) -> Question:
     profile = people.profile(connection, profile_id)
-    contact = people.contact(connection, values.get("contact", ""))
+    contact = people.contact(connection, request.values.get("contact", ""))
     if profile is None or contact is None:
         raise NotFound("The account or the contact is gone; search for the person again.")
+    return _question(ctx, profile, contact)
+
+
+def _question(ctx: Context, profile: Mapping[Any, Any], contact: RowMapping) -> Question:
+    values = request.values
     method = next((each for each in WAYS if each.value == values.get("method")), Method.AGENT_PHONE)
     further = bool(values.get("more"))
     place = "more" if further else WAYS[method][1]
@@ -122,11 +168,53 @@ def _question(ctx: Context, connection: Connection, profile_id: str) -> Question
     return Question(profile, contact, method, notice, notice.rendered(ctx.company), languages, further)
 
 
+def _contact(connection: Connection, crm_id: str) -> RowMapping:
+    contact = people.contact(connection, crm_id)
+    if contact is None or contact["is_deleted"]:
+        raise NotFound("The contact is gone; search for the person again.")
+    return contact
+
+
+def _spoken_of(ctx: Context, connection: Connection) -> Mapping[Any, Any] | None:
+    """The account that the form names: the one that wrote to us, else only its handle; None before anything is typed.
+
+    A pasted address names its own network. Raises HandleInvalid, or Conflict where several accounts have the handle.
+    """
+    typed = request.values.get("handle", "").strip()
+    if not typed:
+        return None
+    network = ctx.channels.canonical_network(host_of(typed) or "") or request.values.get("network", "")
+    handle = read_handle(network, typed) if network in ctx.channels.networks else None
+    if handle is None:
+        raise HandleInvalid
+    known = people.with_handle(connection, network, handle_key(network, handle))
+    if len(known) > 1:
+        raise Conflict("Several accounts have this handle; open the case of the one that wrote, and ask there.")
+    if known:
+        return known[0]
+    return {"id": None, "network": network, "handle": handle, "display_name": None, "external_id": None}
+
+
+def _account_form(contact: RowMapping, problem: str | None = None) -> str:
+    networks = context().channels.networks
+    own = [(name, each.title) for name, each in networks.items() if each.channel in HAVE_ACCOUNTS]
+    return render_template(
+        "ask_account.html",
+        section="people",
+        contact=contact,
+        name=person_name(contact["first_name"], contact["last_name"]),
+        networks=sorted(own, key=lambda each: each[1].casefold()),
+        network=request.args.get("network", "x"),
+        handle=request.args.get("handle", ""),
+        problem=problem,
+    )
+
+
 def _form(question: Question, problem: ConnectorError | None = None) -> str:
     purposes = context().consent.purposes
     return render_template(
         "ask.html",
-        section="inbox",
+        section="inbox" if request.values.get("case") else "people",
         question=question,
         name=person_name(question.contact["first_name"], question.contact["last_name"]),
         ways=[(method.value, words) for method, (words, _) in WAYS.items()],
@@ -141,6 +229,16 @@ def _form(question: Question, problem: ConnectorError | None = None) -> str:
         case_id=request.values.get("case") or None,
         key=request.form.get("key") or secrets.token_urlsafe(16),
     )
+
+
+def _record(question: Question, back: Callable[[str], str]) -> Response | tuple[str, int]:
+    try:
+        answers = _answers(question)
+        record_consent(context(), _command(question, answers))
+    except Refused as error:
+        return _form(question, error), status_of(error)
+    done = next(iter(answers.values())) if len(answers) == 1 else answers.get("service", Answer.NOT_NOW)
+    return redirect(back(done.value))
 
 
 def _answers(question: Question) -> dict[str, Answer]:
@@ -170,6 +268,8 @@ def _command(question: Question, answers: dict[str, Answer]) -> RecordConsent:
         ),
         actor=actor_of(principal()),
         profile_id=question.profile["id"],
+        network=None if question.profile["id"] else question.profile["network"],
+        handle=None if question.profile["id"] else question.profile["handle"],
         key=form.get("key") or None,
     )
 

@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from connector.web.api_call import Nothing, Operation
+from connector.web.paging import RowNumber
 from connector.web.permissions import ROLES, rule_of
 
 REFERENCE = "#/components/schemas/{model}"
@@ -108,7 +109,9 @@ def _path_parameters(path: str) -> list[dict[str, Any]]:
             "name": name,
             "in": "path",
             "required": True,
-            "schema": {"type": "integer" if kind == "int" else "string"},
+            "schema": {"type": "integer", "minimum": 0, "maximum": RowNumber.LARGEST}
+            if kind == "row"
+            else {"type": "string"},
         }
         for kind, name in _PART.findall(path)
     ]

@@ -1,10 +1,22 @@
-"""The page's own address with another cursor, so that filters stay."""
+"""Addresses: rows by their number, and the page's own address with another cursor, so that filters stay."""
 
 from __future__ import annotations
 
+from typing import Any
+
 from flask import request, url_for
+from werkzeug.routing import IntegerConverter, Map
 
 PAGE_SIZE = 50
+
+
+class RowNumber(IntegerConverter):
+    """A row's number in an address, ``<row:name>``; one that no database could hold is an address of nothing."""
+
+    LARGEST = 2**63 - 1
+
+    def __init__(self, url_map: Map, **options: Any) -> None:
+        super().__init__(url_map, max=self.LARGEST, **options)
 
 
 def cursor() -> str | None:

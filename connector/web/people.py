@@ -168,8 +168,8 @@ def _entries(
         for kind, row in page.entries
     ]
     if with_consent:
-        start = position(cursor(), 2)
-        before = int(start[0]) if start else None
+        after = cursor()
+        before = int(position(after, (int, str))[0]) if after else None
         entries += [each for each in _consent_lines(links) if _within(each.at, page.after, before)]
     entries.sort(key=lambda entry: -entry.at)
     return entries

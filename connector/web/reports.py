@@ -12,6 +12,7 @@ from flask import Blueprint, Response, current_app, render_template, request, ur
 from connector.errors import InputInvalid
 from connector.queries import cases as case_queries
 from connector.reports.catalogue import REPORTS, cases_behind
+from connector.reports.overview import before, overview
 from connector.reports.responsiveness import BANDS
 from connector.reports.result import Drill, Result, Value
 from connector.web.auth import context, may
@@ -29,8 +30,18 @@ CHARTS = {"volume": volume_chart, "first-response": response_chart}
 
 @blueprint.get("/reports")
 def index() -> str:
-    """The reports there are, each with its definition in one line."""
-    return render_template("reports.html", section="reports", reports=REPORTS.values())
+    """Six figures with their change, and the reports there are, each with its definition in one line."""
+    query = report_query(context(), _timezone(), {})
+    with context().store.read() as connection:
+        figures = overview(connection, query)
+    return render_template(
+        "reports.html",
+        section="reports",
+        reports=REPORTS.values(),
+        figures=figures,
+        query=query,
+        earlier=before(query),
+    )
 
 
 @blueprint.get("/reports/<name>")

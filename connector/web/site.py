@@ -11,7 +11,7 @@ from connector.flows.submit import Submitter
 from connector.web import admin, admin_people, agent, api, consent, health, people, reports
 from connector.web.auth import EXTENSION, register_auth
 from connector.web.errors import register_errors
-from connector.web.paging import next_url
+from connector.web.paging import RowNumber, next_url
 from connector.web.present import register_presenter
 from connector.web.security import secure
 
@@ -36,6 +36,7 @@ def register(
     app.config["CONNECTOR_TIMEZONE"] = timezone
     app.config["MAX_FORM_MEMORY_SIZE"] = FORM_BYTES
     app.url_map.strict_slashes = False
+    app.url_map.converters["row"] = RowNumber
     app.extensions[EXTENSION] = ctx
     app.extensions[SUBMITTER] = Submitter(ctx, on_stored)
     secure(app, ctx.public_url, trusted_proxies)

@@ -14,7 +14,7 @@ REFUSED = {401, 403}
 
 def address(rule: Rule) -> str:
     """The rule's address with something in every blank."""
-    values = {name: 1 if "int:" + name in str(rule) else "none" for name in rule.arguments}
+    values = {name: 1 if "row:" + name in str(rule) else "none" for name in rule.arguments}
     built = rule.build(values, append_unknown=False)
     assert built is not None
     return built[1]

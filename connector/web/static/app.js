@@ -1,4 +1,5 @@
 // Enhancement only: every page works without it. "/" finds, Escape leaves a field, j and k move in a list, Y N L answer.
+// On a wide window the inbox shows the chosen case beside the list: the first click chooses, the second opens.
 (function () {
   "use strict";
   function typing(target) {
@@ -31,6 +32,45 @@
     } else if (key === "y" || key === "n" || key === "l") { done = press(key); }
     if (done) { event.preventDefault(); }
   });
+  var pane = document.getElementById("peek");
+  var wide = window.matchMedia("(min-width: 1200px)");
+  var chosen = null;
+  var before = null;
+  var asked = null;
+  function say(words) {
+    var line = document.createElement("p");
+    line.className = "quiet";
+    line.textContent = words;
+    pane.replaceChildren(line);
+  }
+  function peek(row) {
+    if (!wide.matches || row === chosen) { return; }
+    if (chosen) { chosen.removeAttribute("aria-current"); }
+    if (asked) { asked.abort(); }
+    chosen = row;
+    row.setAttribute("aria-current", "true");
+    asked = new AbortController();
+    fetch(row.dataset.peek, { signal: asked.signal }).then(function (answer) {
+      if (!answer.ok || answer.redirected) { throw new Error(String(answer.status)); }
+      return answer.text();
+    }).then(function (part) {
+      pane.innerHTML = part;
+      pane.scrollTop = 0;
+    }).catch(function (error) {
+      if (error.name !== "AbortError") { say("This case cannot be shown here just now; open it to see it."); }
+    });
+  }
+  if (pane) {
+    document.querySelectorAll("a.row[data-peek]").forEach(function (row, place) {
+      row.addEventListener("mousedown", function () { before = chosen; });
+      row.addEventListener("focus", function () { peek(row); });
+      row.addEventListener("click", function (event) {
+        var plain = !(event.ctrlKey || event.metaKey || event.shiftKey || event.altKey);
+        if (wide.matches && plain && event.detail > 0 && before !== row) { event.preventDefault(); peek(row); }
+      });
+      if (place === 0) { peek(row); }
+    });
+  }
   document.querySelectorAll("select[data-submit]").forEach(function (select) {
     select.addEventListener("change", function () { select.form.submit(); });
   });

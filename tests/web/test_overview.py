@@ -1,0 +1,51 @@
+"""The page before the reports: six figures, what they were before, and of how many."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.web.conftest import Site
+from tests.web.seed import Seed
+from tests.web.test_pages import words
+
+
+def seeded(seed: Seed) -> None:
+    """Twelve cases in the last 28 days, nine of them answered after an hour; six before, answered after two."""
+    profile = seed.profile("ola")
+    for number in range(12):
+        answered = {"hours": 24 * number + 4} if number < 9 else None
+        case = seed.case(profile, opened={"hours": 24 * number + 5}, answered=answered)
+        seed.say(case, "hello", ago={"hours": 24 * number + 5}, profile_id=profile)
+    for number in range(6):
+        case = seed.case(profile, opened={"days": 30 + number, "hours": 5}, answered={"days": 30 + number, "hours": 3})
+        seed.say(case, "hello", ago={"days": 30 + number, "hours": 5}, profile_id=profile)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Attempts to reach us 12 +100 % · was 6",
+        "Messages, posts and calls 12 +100 % · was 6",
+        "Cases begun 12 +100 % · was 6",
+        "Not answered yet 3 was 0 of 12 cases",
+        "Half answered within 1 h -50 % · was 2 h of 12 cases",
+        "90 % answered within ≥ 10 d 5 h none before of 12 cases · not reached yet, too many still wait",
+    ],
+)
+def test_each_figure_says_what_it_was_before_and_of_how_many(site: Site, seed: Seed, line: str) -> None:
+    """A rank among those who still wait is a bound, and never compared."""
+    seeded(seed)
+    assert line in words(site.as_user("reporter").get("/reports"))
+
+
+def test_the_page_says_which_days_and_as_of_when(site: Site) -> None:
+    """Both spans, the zone and the moment."""
+    page = words(site.as_user("reporter").get("/reports"))
+    assert "2026-01-06 to 2026-02-02, beside 2025-12-09 to 2026-01-05; days in Europe/Oslo, as of" in page
+
+
+def test_each_figure_leads_to_its_report(site: Site) -> None:
+    """With its unit."""
+    page = site.as_user("reporter").get("/reports").text
+    for address in ("/reports/volume?unit=attempts", "/reports/volume?unit=interactions", "/reports/first-response"):
+        assert f'href="{address}"' in page
