@@ -240,3 +240,11 @@ class EventInvalid(Permanent):
     """An item of the delivery cannot be read; correct the mapping, then replay it from the shelf."""
 
     code = "event_invalid"
+    cure = "Correct the mapping (`connector mappings try` shows what it makes of the body), then replay the item."
+
+
+class AuthorDiffers(EventInvalid):
+    """The network told of this item before as somebody else's, so it was left as it was."""
+
+    code = "author_differs"
+    cure = "If the sender's ids repeat, give its mapping a `scope` and replay the item; else drop it."

@@ -114,6 +114,31 @@ def placeholder(item_id: str, natural: tuple[str, str, str], channel: str, recei
     )  # fmt: skip
 
 
+def is_of_another(item: Item, event: Event) -> bool:
+    """Whether the event tells, as somebody else's, of words that are known as a customer's.
+
+    An edit or a deletion may come from a moderator, and the brand's own words by any of its colleagues; but two people
+    never wrote the same item. Taking the second in would put one person's words into another's mouth.
+    """
+    if event.kind not in CONTENT or item.kind is None or item.direction != Direction.INBOUND:
+        return False
+    teller = event.customer_id if event.direction is Direction.INBOUND else event.author.external_id
+    return None not in (teller, item.customer_id) and teller != item.customer_id
+
+
+def may_be_one(twin: Item, event: Event) -> bool:
+    """Whether a call or mail that carries the reference of a known one can be it.
+
+    A call's SID is the operator's. A mail's Message-ID is whatever its sender wrote there: with another sender, or in
+    the other direction, it is another mail.
+    """
+    if event.kind is not Kind.EMAIL:
+        return True
+    known, told = twin.customer_id, event.customer_id
+    same_person = known is None or told is None or known.casefold() == told.casefold()
+    return twin.direction == event.direction and (same_person or event.direction is not Direction.INBOUND)
+
+
 def absorb(item: Item, event: Event, at: int | None, received_at: int, source: str) -> None:
     """Takes an event about the item in; ``at`` is when it happened, in epoch milliseconds, where the sender tells."""
     item.received_at = min(item.received_at, received_at)

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 from connector.domain.cases import Figures, figures, thread_of
 from connector.domain.channels import CONTENT, Channel, Kind, Visibility
-from connector.domain.items import Item, absorb, fill_in, placeholder, reference_of
+from connector.domain.items import Item, absorb, fill_in, is_of_another, may_be_one, placeholder, reference_of
+from connector.errors import AuthorDiffers
 from connector.flows.board import Arrival, Board, Desk, Signal
 from connector.flows.profiles import find_customers, profile_of
 from connector.flows.threading import find_cases, note_at_source
@@ -81,8 +82,10 @@ def _take_in(board: Board, arrival: Arrival, twins: dict[str, Item]) -> None:
     event = arrival.event
     item_id = _item_id(board, arrival, arrival.target or "")
     item = board.items.get(item_id)
+    if item is not None and is_of_another(item, event):
+        raise AuthorDiffers
     twin = twins.get(reference_of(event) or "") if event.kind in CONTENT else None
-    if twin is not None and twin.id != item_id and (item is None or item.kind is None):
+    if twin is not None and twin.id != item_id and (item is None or item.kind is None) and may_be_one(twin, event):
         fill_in(twin, event)
         board.change(twin)
         return

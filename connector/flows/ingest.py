@@ -34,8 +34,6 @@ LEASE_SECONDS = 60.0
 PAGE = 500
 """Events applied together; more would only hold the store longer."""
 
-MAPPING_CURE = "Correct the mapping (`connector mappings try` shows what it makes of the body), then replay the item."
-
 
 @dataclass(frozen=True, slots=True)
 class Shelved:
@@ -187,7 +185,7 @@ def _read(ctx: Context, batch: Batch, row: DeliveryRow) -> Iterator[Arrival | Sh
 
 def _unknown(path: str, told: object) -> Shelved:
     hint = f" It has: {told}." if isinstance(told, str) and told else ""
-    return Shelved(path, "mapping_unmatched", f"No rule of the mapping fits this item.{hint}", MAPPING_CURE)
+    return Shelved(path, "mapping_unmatched", f"No rule of the mapping fits this item.{hint}", EventInvalid.cure)
 
 
 def _apply_page(
@@ -202,7 +200,7 @@ def _apply_page(
         return [_apply(uow, ctx, desk, page)], []
     except EventInvalid as error:
         if len(page) == 1:
-            return [], [(page[0], Shelved(page[0].path, error.code, error.message, MAPPING_CURE))]
+            return [], [(page[0], Shelved(page[0].path, error.code, error.message, error.cure))]
     half = len(page) // 2
     return _in_parts(uow, ctx, desk, batch, [page[:half], page[half:]])
 

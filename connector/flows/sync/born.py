@@ -127,6 +127,8 @@ class BornReader:
                 talks.add(replace(twin, crm_object=self.obj.name, crm_id=born.crm_id))
             else:
                 item = item_of(self.ctx.namespace, self.obj.name, born, case, users)
+                if twin is not None and twin.id == item.id and item.duration_seconds is None:
+                    item = replace(item, duration_seconds=twin.duration_seconds)  # the operator may have told it
                 talks.add(item, is_written=born.is_written)
         return talks.put(uow)
 
