@@ -63,11 +63,12 @@ def revoke() -> Response:
 
 
 @oauth.get("/services/oauth2/userinfo")
-def userinfo() -> Response:
-    """Who the token stands for."""
+@oauth.get("/id/<org_id>/<user_id>")
+def userinfo(org_id: str = "", user_id: str = "") -> Response:
+    """Who the token stands for, also at the address that the token's own answer names."""
     here = org()
     session = here.sessions.find(request.headers.get("Authorization", "").partition(" ")[2])
-    if session is None:
+    if session is None or (org_id or here.org_id, user_id or session.user_id) != (here.org_id, session.user_id):
         return answer({"error": "invalid_token", "error_description": "Bad_OAuth_Token"}, 403)
     with here.db.transaction():
         row = here.db.one("SELECT Username, Email FROM User WHERE Id = ?", (session.user_id,))
@@ -75,9 +76,11 @@ def userinfo() -> Response:
     return answer(
         {
             "sub": _identity(session.user_id),
+            "id": _identity(session.user_id),
             "user_id": session.user_id,
             "organization_id": here.org_id,
             "preferred_username": username,
+            "username": username,
             "email": email,
             "urls": {"rest": f"{_here()}/services/data/v{{version}}/"},
         }

@@ -7,10 +7,13 @@ from datetime import UTC, datetime, timedelta
 from threading import Barrier, Thread
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 from connector.crm.package import compose_zip
 from connector.crm.port import CRM, Outcome
 from connector.crm.salesforce import SalesforceGateway
+from sandbox.org import Config
 from tests.crm_org import QUICK, TestOrg, running_org, settings_for
 from tests.wire_stub import WireStub, wire_stub
 
@@ -96,6 +99,14 @@ class TestCrmContract:
         assert bad.fields == ("Handle__c",)
         assert bad.message
 
+    def test_what_was_deleted_is_changed_by_nobody_and_made_by_nobody(self, place: Place) -> None:
+        there, gone = (each.crm_id or "" for each in place.crm.upsert(OBJ, KEY, profiles("there", "gone")))
+        place.delete(gone)
+        kept, lost = place.crm.update(OBJ, {there: {"Handle__c": "@new"}, gone: {"Handle__c": "@new"}})
+        assert (kept.outcome, kept.crm_id, lost.outcome) == (Outcome.OK, there, Outcome.REMAP)
+        shown = {row["Id"]: row["Handle__c"] for row in place.crm.changed(OBJ, ["Id", "Handle__c"], None)}
+        assert shown == {there: "@new", gone: "@ada"}
+
     def test_changed_tells_oldest_first_from_a_moment_on(self, place: Place) -> None:
         for key in ("a", "b", "c"):
             place.crm.upsert(OBJ, KEY, profiles(key))
@@ -167,3 +178,14 @@ class TestCrmContract:
     def test_now_is_the_orgs_time(self, place: Place) -> None:
         place.crm.fields(OBJ)
         assert abs(place.crm.now() - datetime.now(UTC)) < timedelta(seconds=5)
+
+
+def test_a_signed_assertion_signs_in_as_well_as_a_secret() -> None:
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    public = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    with running_org(config=Config(public_key=public.decode())) as org:
+        by_key = settings_for(org.url, client_secret="", private_key=private.decode(), username="admin@sandbox.test")
+        gateway = SalesforceGateway(by_key, timeout=QUICK)
+        assert gateway.fields("Case") is not None
+        gateway.close()

@@ -112,6 +112,16 @@ def test_an_assertion_of_another_key_is_refused(make_org: MakeOrg, key: rsa.RSAP
     assert (found["error"], found["error_description"]) == ("invalid_grant", "invalid assertion")
 
 
+def test_the_address_that_a_token_names_tells_who_it_stands_for(org: Caller) -> None:
+    config = org.org.config
+    form = {"grant_type": "client_credentials", "client_id": config.client_id, "client_secret": config.client_secret}
+    named = org.http.post(TOKEN, data=form).get_json()["id"].removeprefix("http://localhost")
+    assert named.startswith("/id/00D")
+    told = org.http.get(named, headers=org.headers).get_json()
+    assert (told["username"], told["id"]) == (config.username, f"http://localhost{named}")
+    assert org.http.get(named[:-3] + "ZZZ", headers=org.headers).status_code == 403
+
+
 def test_a_token_ends_after_its_time(make_org: MakeOrg) -> None:
     org = make_org(token_seconds=60)
     assert org.send("GET", "/limits").status_code == 200
