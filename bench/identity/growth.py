@@ -1,11 +1,13 @@
 """How the index grows: build time, size, memory, one upsert and a suggestion's time, by the number of contacts.
 
-`python -m bench.identity.growth --sizes 10000,100000,1000000`; `--postgres`: on CONNECTOR_TEST_POSTGRES.
+`python -m bench.identity.growth --sizes 10000,100000,1000000`; `--postgres`: on CONNECTOR_TEST_POSTGRES; `--nightly`:
+ten millions too. People are written to a CSV first, as the bulk command reads it; the build is timed from that file on.
 """
 
 from __future__ import annotations
 
 import argparse
+import csv
 import os
 import random
 import resource
@@ -13,18 +15,109 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from itertools import islice
+from multiprocessing import get_context
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from sqlalchemy import Connection, MetaData, create_engine, text
 
 from bench.identity.generate import contacts, handle_of
+from bench.identity.metrics import measure
+from connector.bulk_suggest import read_contacts
 from connector.domain.matching import ContactFacts, ProfileQuery, SuggestionEngine
 from connector.mapping.scorecard import load_scorecard
 from connector.store.suggestion_index import SqlSuggestionIndex
 from connector.store.suggestion_tables import define
 
-ASKED = 500
+SIZES = (10_000, 100_000, 1_000_000)
+NIGHTLY = 10_000_000
+WARM, KNOWN, MISSING, CHANGED = 200, 800, 200, 200
+COLUMNS = (
+    "store | contacts | build s (CPU s) | MB | RSS MB (each process) | upsert CPU ms | suggestion CPU ms p50 | p99"
+    " | wall ms p50 | p99 | R@1 | R@5 | no-match shown >=.9 | calibration error | load"
+)
+
+
+def table(sizes: list[int], postgres: bool, processes: int) -> None:
+    """Prints the growth table; each size runs in a process of its own, so that its memory is its own."""
+    print(f"| {COLUMNS} |\n" + "|---" * (COLUMNS.count("|") + 1) + "|", flush=True)
+    for size in sizes:
+        process = get_context("spawn").Process(target=grow, args=(size, postgres, processes))
+        process.start()
+        process.join()
+        if process.exitcode:
+            print(f"| {size:,} contacts: not finished, see the error above |", flush=True)
+
+
+def grow(size: int, postgres: bool, processes: int) -> None:
+    """Prints one row: the index of so many contacts."""
+    with TemporaryDirectory(prefix="growth-") as folder, _base(Path(folder), postgres) as (connection, dialect):
+        people = Path(folder) / "contacts.csv"
+        asked = _write(people, size)
+        index = SqlSuggestionIndex(connection)
+        begin, worked = time.perf_counter(), _cpu()
+        index.rebuild(islice(read_contacts(people, print), size), None, processes)
+        connection.commit()
+        cells = [dialect, f"{size:,}", f"{time.perf_counter() - begin:.0f} ({_cpu() - worked:.0f})"]
+        memory = [resource.getrusage(who).ru_maxrss // 1024 for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+        cells += [f"{_size(connection, dialect):.0f}", " + ".join(str(each) for each in memory if each)]
+        answered = _answer(SuggestionEngine(index, load_scorecard()), asked)
+        cells += [f"{_upsert(connection, index, asked[WARM : WARM + CHANGED]):.2f}", *answered]
+        print(f"| {' | '.join(cells)} | {os.getloadavg()[0]:.1f} |", flush=True)
+
+
+def _cpu() -> float:
+    """Seconds of this process and of its children that have ended; a database server's are not in it."""
+    return sum(sum(resource.getrusage(who)[:2]) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+
+
+def _write(path: Path, size: int) -> list[ContactFacts]:
+    """Writes so many people and some more who are not in the base; returns whom to ask for, the missing ones last."""
+    step = size // (WARM + KNOWN)
+    known, missing = [], []
+    with path.open("w", encoding="utf-8", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(("contact_id", "first_name", "last_name", "email", "city", "country"))
+        for number, each in enumerate(contacts(size + MISSING, seed=3)):
+            email = each.emails[0] if each.emails else None
+            rows.writerow((each.contact_id, each.first_name, each.last_name, email, each.city, each.country))
+            if number >= size:
+                missing.append(each)
+            elif number % step == 0:
+                known.append(each)
+    return known[: WARM + KNOWN] + missing
+
+
+def _answer(engine: SuggestionEngine, people: list[ContactFacts]) -> list[str]:
+    """Asks for a handle of each person once, the first ones for warmth only."""
+    rng = random.Random(9)
+    wall, work, answers, truth = [], [], {}, {}
+    for number, person in enumerate(people):
+        query = ProfileQuery(network="x", handle=handle_of(rng, person))
+        begin, worked = time.perf_counter(), time.process_time()
+        found = engine.suggest(query)
+        if number < WARM:
+            continue
+        wall.append((time.perf_counter() - begin) * 1000)
+        work.append((time.process_time() - worked) * 1000)
+        answers[person.contact_id] = [(each.contact_id, each.score) for each in found]
+        if number < WARM + KNOWN:
+            truth[person.contact_id] = frozenset([person.contact_id])
+    figures = measure(list(answers), truth, answers)
+    times = [f"{sorted(each)[int(len(each) * share)]:.1f}" for each in (work, wall) for share in (0.5, 0.99)]
+    shares = (figures.recall[1], figures.recall[5], figures.shown_without_match, figures.calibration_error)
+    return [*times, *(f"{share:.3f}" for share in shares)]
+
+
+def _upsert(connection: Connection, index: SqlSuggestionIndex, people: list[ContactFacts]) -> float:
+    """CPU milliseconds of this process for one changed contact; the transaction is taken back."""
+    worked = time.process_time()
+    for person in people:
+        index.upsert([replace(person, city="Elsewhere")])
+    spent = (time.process_time() - worked) * 1000 / len(people)
+    connection.rollback()
+    return spent
 
 
 @contextmanager
@@ -57,76 +150,18 @@ def _size(connection: Connection, dialect: str) -> float:
     return float(connection.execute(text(query)).scalar_one()) / 1e6
 
 
-def _sampled(everybody: Iterator[ContactFacts], size: int, kept: list[ContactFacts]) -> Iterator[ContactFacts]:
-    for number, each in enumerate(everybody):
-        if number % max(size // ASKED, 1) == 0:
-            kept.append(each)
-        yield each
-
-
-def _ask(engine: SuggestionEngine, people: list[ContactFacts]) -> tuple[list[float], list[float], float, float]:
-    rng = random.Random(9)
-    times, work, right, error = [], [], 0, 0.0
-    for person in people:
-        query = ProfileQuery(network="x", handle=handle_of(rng, person))
-        begin, worked = time.perf_counter(), time.process_time()
-        found = engine.suggest(query)
-        times.append((time.perf_counter() - begin) * 1000)
-        work.append((time.process_time() - worked) * 1000)
-        right += any(each.contact_id == person.contact_id for each in found)
-        error += (found[0].score - (found[0].contact_id == person.contact_id)) if found else 0.0
-    return sorted(times), sorted(work), right / len(people), error / len(people)
-
-
-def grow(size: int, postgres: bool) -> None:
-    """Prints one row: the index of so many contacts."""
-    with TemporaryDirectory() as folder, _base(Path(folder), postgres) as (connection, dialect):
-        index = SqlSuggestionIndex(connection)
-        people: list[ContactFacts] = []
-        begin = time.perf_counter()
-        index.rebuild(_sampled(contacts(size, seed=3), size, people))
-        connection.commit()
-        built = time.perf_counter() - begin
-        engine = SuggestionEngine(index, load_scorecard())
-        _ask(engine, people[:50])
-        times, work, recall, bias = _ask(engine, people)
-        begin = time.perf_counter()
-        for person in people[:200]:
-            index.upsert([replace(person, city="Elsewhere")])
-        connection.commit()
-        upsert = (time.perf_counter() - begin) * 1000 / len(people[:200])
-        memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        print(
-            f"| {dialect} | {size:,} | {built:.0f} | {_size(connection, dialect):.0f} | {memory:.0f} | {upsert:.2f} |"
-            f" {times[len(times) // 2]:.1f} | {times[int(len(times) * 0.99)]:.1f} |"
-            f" {work[len(work) // 2]:.1f} | {work[int(len(work) * 0.99)]:.1f} | {recall:.3f} | {bias:+.3f} |",
-            flush=True,
-        )
-
-
 def main() -> None:
     """Prints the growth table."""
     arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("--sizes", default="10000,100000,1000000")
-    arguments.add_argument("--postgres", action="store_true")
+    arguments.add_argument("--sizes", default=",".join(map(str, SIZES)))
+    arguments.add_argument("--nightly", action="store_true", help="ten million contacts too (12 GB of disk, an hour)")
+    arguments.add_argument("--postgres", action="store_true", help="on the database of CONNECTOR_TEST_POSTGRES")
+    arguments.add_argument("--processes", type=int, default=2, help="processes that build (default 2)")
     options = arguments.parse_args()
-    columns = [
-        "store",
-        "contacts",
-        "build s",
-        "MB",
-        "RSS MB",
-        "upsert ms",
-        "ms p50",
-        "ms p99",
-        "CPU ms p50",
-        "CPU ms p99",
-        "R@5",
-        "bias",
-    ]
-    print(f"| {' | '.join(columns)} |\n" + "|---" * len(columns) + "|", flush=True)
-    for size in options.sizes.split(","):
-        grow(int(size), options.postgres)
+    if options.postgres and "CONNECTOR_TEST_POSTGRES" not in os.environ:
+        raise SystemExit("--postgres: set CONNECTOR_TEST_POSTGRES to the address of a database to use.")
+    sizes = [int(size) for size in options.sizes.split(",") if size] + [NIGHTLY] * options.nightly
+    table(sizes, options.postgres, options.processes)
 
 
 if __name__ == "__main__":
