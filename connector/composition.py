@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from connector.crm.port import CRM
 from connector.domain.clock import Clock, file_clock, system_clock
-from connector.errors import Misconfigured, Problem, SchemaOutdated, SettingsInvalid
+from connector.errors import MappingInvalid, Misconfigured, Problem, SchemaOutdated, SettingsInvalid
 from connector.flows.consent import publish_notices
 from connector.flows.context import Context
 from connector.flows.sources import Source
@@ -16,6 +16,7 @@ from connector.flows.sync import fields_read
 from connector.google_keys import google_keys
 from connector.mapping.channels import ChannelRegister, load_channels
 from connector.mapping.crm import CrmMapping, load_crm_mapping
+from connector.mapping.lint import check_mappings
 from connector.mapping.loader import load_mappings
 from connector.mapping.purposes import ConsentRegistry
 from connector.mapping.schemes import scheme_problem
@@ -38,14 +39,17 @@ class Rules:
 
 
 def load_rules(settings: Settings) -> Rules:
-    """Everything under the mappings folder; MappingInvalid carries every problem of a kind at once."""
+    """Everything under the mappings folder; MappingInvalid carries every problem of every file at once."""
     folder = settings.mappings_dir
-    return Rules(
-        load_mappings(folder),
-        load_channels(folder / "channels.yml"),
-        ConsentRegistry.load(folder, settings.company),
-        load_crm_mapping(folder / "crm" / "salesforce.yml"),
-    )
+    try:
+        return Rules(
+            load_mappings(folder),
+            load_channels(folder / "channels.yml"),
+            ConsentRegistry.load(folder, settings.company),
+            load_crm_mapping(folder / "crm" / "salesforce.yml"),
+        )
+    except MappingInvalid as error:  # of one kind of file; the others may be wrong too
+        raise MappingInvalid(check_mappings([folder], company=settings.company)) from error
 
 
 def build_sources(settings: Settings, rules: Rules) -> dict[str, Source]:

@@ -31,14 +31,12 @@ def mappings() -> None:
 @speaks_plainly
 def check(paths: tuple[Path, ...]) -> None:
     """Lint mapping files; all problems at once, each with file, line and cure."""
-    from connector.mapping.channels import load_channels
-    from connector.mapping.tryout import check_mappings, mapping_files
+    from connector.mapping.lint import check_mappings, mapping_files
 
     for path in paths:
         if not mapping_files(existing(str(path))):
             fail(f"{path} holds no mapping file: give a *.yml file, or a folder of them.", WRONG_INPUT)
-    register = load_channels(default_mappings_dir() / "channels.yml") if paths else None
-    problems = check_mappings(paths or (_folder(),), register)
+    problems = check_mappings(paths or (_folder(),), default_mappings_dir())
     for problem in problems:
         click.echo(str(problem))
     if problems:

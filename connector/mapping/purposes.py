@@ -84,7 +84,7 @@ def load_consent(folder: Path, company: str = "") -> ConsentRegistry:
     ``company`` is the name that goes into the wordings: their lengths are checked with it.
     """
     problems: list[Problem] = []
-    purposes = _purposes(folder / "purposes.yml", problems)
+    purposes = read_purposes(folder / "purposes.yml", problems)
     files: list[NoticeFile] = []
     for path in sorted((folder / "notices").glob("*.yml")):
         findings = Findings(f"notices/{path.name}")
@@ -116,7 +116,8 @@ def _places_to_ask(files: list[NoticeFile], problems: list[Problem]) -> dict[str
     return used_for
 
 
-def _purposes(path: Path, problems: list[Problem]) -> dict[str, Purpose]:
+def read_purposes(path: Path, problems: list[Problem]) -> dict[str, Purpose]:
+    """The purposes of one file by name; whatever is wrong in it is added to the problems."""
     findings = Findings(path.name)
     root = read_yaml(path, findings)
     found: dict[str, Purpose] = {}

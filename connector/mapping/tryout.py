@@ -1,16 +1,13 @@
-"""Mappings tried by hand: one payload through one mapping, and files checked before they are used."""
+"""Mappings tried by hand: one payload through one mapping."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from connector.errors import MappingInvalid, Problem
-from connector.mapping.channels import ChannelRegister, load_channels
 from connector.mapping.forms import URLENCODED
-from connector.mapping.loader import load_mapping
 from connector.mapping.normalise import Failure
 from connector.mapping.source import SourceMapping
 
@@ -40,40 +37,3 @@ def try_payload(
 def content_type_of(path: Path) -> str:
     """The content type that a payload file's ending stands for; "" where it says nothing."""
     return _TYPES.get(path.suffix, "")
-
-
-def check_mappings(paths: Iterable[Path], register: ChannelRegister | None = None) -> list[Problem]:
-    """Every problem in the mapping files given, or in all files of the mapping directories given.
-
-    ``register`` stands in for the channels.yml that lies beside `sources/`, for files kept elsewhere.
-    """
-    problems: list[Problem] = []
-    registers: dict[Path, ChannelRegister | None] = {}
-    for path in (each for given in paths for each in mapping_files(given)):
-        home = path.parent.parent if path.parent.name == "sources" else path.parent
-        if home not in registers:
-            registers[home] = register or _register(home / "channels.yml", problems)
-        known = registers[home]
-        if known is None:
-            continue
-        try:
-            load_mapping(path, known)
-        except MappingInvalid as error:
-            problems.extend(error.problems)
-    return problems
-
-
-def mapping_files(given: Path) -> list[Path]:
-    """The mapping files that a path stands for: itself, or those of the folder or of its `sources/`."""
-    if not given.is_dir():
-        return [given]
-    inside = given / "sources"
-    return sorted((inside if inside.is_dir() else given).glob("*.yml"))
-
-
-def _register(path: Path, problems: list[Problem]) -> ChannelRegister | None:
-    try:
-        return load_channels(path)
-    except MappingInvalid as error:
-        problems.extend(error.problems)
-        return None

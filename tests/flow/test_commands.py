@@ -6,6 +6,7 @@ import json
 import socket
 from dataclasses import dataclass
 from pathlib import Path
+from shutil import copytree
 
 import pytest
 from click.testing import CliRunner, Result
@@ -138,6 +139,21 @@ def test_mappings_try_of_an_unknown_sender_lists_the_known_ones(terminal: Termin
 
 def test_mappings_check_finds_nothing_wrong_with_the_shipped_ones(terminal: Terminal) -> None:
     assert terminal("mappings", "check").exit_code == 0
+
+
+@pytest.mark.parametrize("words", [("check", "--offline"), ("run",), ("mappings", "check")])
+def test_wrong_mapping_files_of_every_kind_are_told_at_once(
+    place: Place, tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    home = tmp_path / "mappings"
+    copytree(ROOT / "mappings", home)
+    for name in ("sources/x.yml", "channels.yml", "purposes.yml", "crm/salesforce.yml"):
+        (home / name).write_text("colour: blue\n" + (home / name).read_text("utf-8"), "utf-8")
+    place.config.write_text(f'mappings_dir = "{home}"\n' + place.config.read_text("utf-8"), "utf-8")
+    answer = Terminal(place.config)(*words)
+    assert answer.exit_code == 1
+    for name in ("channels.yml", "purposes.yml", "salesforce.yml"):
+        assert f"{name}:1 colour: The key `colour` is unknown" in answer.output, name
 
 
 def test_mappings_check_names_file_line_and_cure(terminal: Terminal, tmp_path: Path) -> None:

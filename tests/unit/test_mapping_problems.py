@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from shutil import copytree
 
 import pytest
 from hypothesis import given
@@ -10,11 +11,13 @@ from hypothesis import strategies as st
 
 from connector.errors import MappingInvalid, Problem
 from connector.mapping.channels import load_channels
+from connector.mapping.lint import check_mappings
 from connector.mapping.loader import load_mappings, parse_mapping
-from connector.mapping.tryout import check_mappings, content_type_of, try_payload
+from connector.mapping.tryout import content_type_of, try_payload
 from tests.corpus import ROOT
 
-CHANNELS = load_channels(ROOT / "mappings" / "channels.yml")
+MAPPINGS = ROOT / "mappings"
+CHANNELS = load_channels(MAPPINGS / "channels.yml")
 GOOD = """source: sample
 version: 1
 network: community
@@ -126,8 +129,9 @@ def test_the_same_fault_is_told_once_however_many_rules_share_it() -> None:
 
 
 def folder(tmp_path: Path, **files: str) -> Path:
-    (tmp_path / "sources").mkdir()
-    (tmp_path / "channels.yml").write_text((ROOT / "mappings/channels.yml").read_text("utf-8"), "utf-8")
+    copytree(MAPPINGS, tmp_path, dirs_exist_ok=True)
+    for path in (tmp_path / "sources").iterdir():
+        path.unlink()
     for name, text in files.items():
         (tmp_path / "sources" / f"{name}.yml").write_text(text, "utf-8")
     return tmp_path
@@ -146,14 +150,53 @@ def test_the_problems_of_all_files_are_told_together(tmp_path: Path) -> None:
 def test_files_elsewhere_are_checked_with_the_shipped_register(tmp_path: Path) -> None:
     path = tmp_path / "sample.yml"
     path.write_text(GOOD, "utf-8")
-    assert check_mappings([path], CHANNELS) == []
+    assert check_mappings([path], MAPPINGS) == []
     (problem,) = check_mappings([path])
     assert "channels.yml" in problem.where
 
 
+@pytest.mark.parametrize(
+    ("name", "old", "new", "told"),
+    [
+        ("channels.yml", "networks:", "netwroks:", "channels.yml:9 netwroks: The key `netwroks` is unknown."),
+        ("channels.yml", "reopen_days: 7", "reopen_days: soon", "channels.yml:"),
+        ("purposes.yml", "policy: ask", "policy: none", "purposes.yml:"),
+        ("notices/phone.yml", "id: phone", "id: phnoe", "notices/phone.yml:"),
+        ("crm/salesforce.yml", "objects:", "objekts:", "salesforce.yml:"),
+    ],
+)
+def test_every_mapping_file_is_checked_as_what_it_is(tmp_path: Path, name: str, old: str, new: str, told: str) -> None:
+    """Alone, with its folder, and with the whole of them."""
+    home = folder(tmp_path, sample=GOOD)
+    path = home / name
+    assert check_mappings([path]) == []
+    text = path.read_text("utf-8")
+    path.write_text(text.replace(old, new, 1), "utf-8")
+    assert text != path.read_text("utf-8")
+    for place in (path, home):
+        found = [str(each) for each in check_mappings([place])]
+        assert any(each.startswith(told) for each in found), found
+        assert not any("`verification`" in each for each in found), found
+
+
+@pytest.mark.parametrize("name", ["channels.yml", "purposes.yml", "crm/salesforce.yml"])
+def test_a_whole_folder_without_one_of_its_files_says_so(tmp_path: Path, name: str) -> None:
+    home = folder(tmp_path, sample=GOOD)
+    (home / name).unlink()
+    assert any(f"{Path(name).name}:1" in each.where for each in check_mappings([home]))
+
+
+def test_a_file_with_a_register_of_its_own_is_checked_against_that(tmp_path: Path) -> None:
+    """Not against the shipped one, which may lack the network."""
+    home = folder(tmp_path, sample=GOOD.replace("network: community", "network: pigeon_post"))
+    register = home / "channels.yml"
+    register.write_text(register.read_text("utf-8").replace("\n  community:", "\n  pigeon_post:", 1), "utf-8")
+    assert check_mappings([home / "sources" / "sample.yml"], MAPPINGS) == []
+
+
 def test_a_missing_file_and_a_huge_one_are_problems(tmp_path: Path) -> None:
     (tmp_path / "huge.yml").write_text("#" * 300_000, "utf-8")
-    found = check_mappings([tmp_path / "gone.yml", tmp_path / "huge.yml"], CHANNELS)
+    found = check_mappings([tmp_path / "gone.yml", tmp_path / "huge.yml"], MAPPINGS)
     assert ["cannot be read" in found[0].what, "256 KiB" in found[1].what] == [True, True]
 
 
