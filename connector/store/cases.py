@@ -11,8 +11,7 @@ from typing import Any
 from sqlalchemy import func, select, update
 
 from connector.domain.cases import Figures
-from connector.store.queues import insert
-from connector.store.rows import RowMap, paged
+from connector.store.rows import Many, RowMap, among
 from connector.store.tables import case_events, cases
 from connector.store.unit_of_work import UnitOfWork
 
@@ -54,26 +53,26 @@ _FIGURES = tuple(each.name for each in fields(Figures))
 _figures = attrgetter(*_FIGURES)
 _REOPENED = ("closed_at", "status", "reopen_count", "reopened_at", "reopened_from_at")
 _reopened = attrgetter(*_REOPENED, "id")
+_WRITE_FIGURES = CASES.changing(_FIGURES)
+_WRITE_REOPENED = CASES.changing(_REOPENED)
 
 
 def load_cases(uow: UnitOfWork, ids: Collection[str]) -> dict[str, CaseRow]:
     """The stored cases of these ids, by id; on PostgreSQL their rows stay ours until the transaction ends."""
-    found: dict[str, CaseRow] = {}
-    for page in paged(sorted(ids)):
-        statement = select(*CASES.columns).where(cases.c.id.in_(page)).order_by(cases.c.id).with_for_update()
-        for row in uow.connection.execute(statement):
-            found[row[0]] = CaseRow(*row)
-    return found
+    if not ids:
+        return {}
+    statement = select(*CASES.columns).where(among(uow, cases.c.id, ids)).order_by(cases.c.id).with_for_update()
+    return {row[0]: CaseRow(*row) for row in uow.connection.execute(statement).all()}
 
 
 def write_figures(uow: UnitOfWork, changed: Sequence[tuple[str, Figures]]) -> None:
     """Keeps the figures of these cases; what the CRM owns is not touched."""
-    CASES.update_some(uow, _FIGURES, [(*_figures(figures), case_id) for case_id, figures in changed])
+    _WRITE_FIGURES.run(uow, [(*_figures(figures), case_id) for case_id, figures in changed])
 
 
 def write_reopened(uow: UnitOfWork, reopened: Sequence[CaseRow]) -> None:
     """Keeps that these cases are open again."""
-    CASES.update_some(uow, _REOPENED, [_reopened(row) for row in reopened])
+    _WRITE_REOPENED.run(uow, [_reopened(row) for row in reopened])
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,17 +87,20 @@ class CaseEvent:
     detail: dict[str, Any] = field(default_factory=dict)
 
 
+_HAPPENED = Many.insert(
+    "case_events",
+    {"case_id": "text", "type": "text", "at": "bigint", "recorded_at": "bigint", "actor": "text", "detail": "text"},
+    "ON CONFLICT DO NOTHING",
+)
+
+
 def record_case_events(uow: UnitOfWork, happened: Sequence[CaseEvent]) -> None:
     """Adds to the history of cases; the same thing at the same time is kept once."""
-    if happened:
-        rows = [
-            {
-                "case_id": each.case_id, "type": each.type, "at": each.at, "recorded_at": each.recorded_at,
-                "actor": each.actor, "detail": json.dumps(each.detail, sort_keys=True),
-            }
-            for each in happened
-        ]  # fmt: skip
-        uow.connection.execute(insert(uow, case_events).on_conflict_do_nothing(), rows)
+    rows = [
+        (each.case_id, each.type, each.at, each.recorded_at, each.actor, json.dumps(each.detail, sort_keys=True))
+        for each in happened
+    ]
+    _HAPPENED.run(uow, rows)
 
 
 def move_case_event(uow: UnitOfWork, case_id: str, kind: str, before: int, after: int) -> None:

@@ -15,6 +15,7 @@ from sqlalchemy import Connection
 from connector.store import queues
 from connector.store.accept import GroupCommit, NewDelivery
 from connector.store.queues import GIVE_UP_SECONDS, backoff_seconds, run
+from connector.store.rows import Many
 from connector.store.shelf import shelve
 from connector.store.unit_of_work import UnitOfWork
 
@@ -30,25 +31,18 @@ WHERE state = 'new' AND claim IS NULL AND run_at <= {now}
 ORDER BY id LIMIT :limit
 """
 _CLAIMED = (
-    "SELECT id, source, received_at, body, content_type, headers, attempts, claim "
+    "SELECT id, source, received_at, content_type, headers, attempts, claim, body "
     "FROM deliveries WHERE claim = :claim ORDER BY id"
 )
 _ATTEMPTS = "SELECT id, attempts FROM deliveries WHERE claim = :claim"
 _CLEAR = "claim = NULL, lease_until = NULL, touches = 0"
-_DONE = f"""
-UPDATE deliveries SET {_CLEAR}, state = 'done', error = :error, settled_at = {{now}}
-WHERE id = :id AND claim = :claim
-"""
+_DONE = f"{_CLEAR}, state = 'done', error = :error, settled_at = {{now}}"
 _RETRY = f"""
-UPDATE deliveries SET {_CLEAR}, attempts = attempts + 1, run_at = {{now}} + :wait, error = :error,
+  {_CLEAR}, attempts = attempts + 1, run_at = {{now}} + :wait, error = :error,
   first_failed_at = COALESCE(first_failed_at, {{now}}),
   state = CASE WHEN first_failed_at < {{now}} - :give_up THEN 'dead' ELSE 'new' END
-WHERE id = :id AND claim = :claim
 """
-_DEAD = f"""
-UPDATE deliveries SET {_CLEAR}, attempts = attempts + 1, state = 'dead', error = :error, settled_at = {{now}}
-WHERE id = :id AND claim = :claim
-"""
+_DEAD = f"{_CLEAR}, attempts = attempts + 1, state = 'dead', error = :error, settled_at = {{now}}"
 _DEPTH = "SELECT COUNT(*) FROM deliveries WHERE state = 'new'"
 _OLDEST = "SELECT ({now} - MIN(received_at)) / 1000.0 FROM deliveries WHERE state = 'new'"
 _SETTLED = (
@@ -78,11 +72,11 @@ class DeliveryRow:
     id: int
     source: str
     received_at: int
-    body: bytes
     content_type: str
     headers: str
     attempts: int
     claim: str
+    body: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,9 +102,12 @@ def claim(uow: UnitOfWork, limit: int = 200, lease_seconds: float = 60) -> list[
         return []
     token = queues.take(uow, "deliveries", ids, lease_seconds)
     return [
-        DeliveryRow(**{**row, "body": bytes(row["body"] or b"")})
-        for row in run(uow.connection, _CLAIMED, {"claim": token}).mappings()
-    ]
+        DeliveryRow(
+            row.id, row.source, row.received_at, row.content_type, row.headers, row.attempts, row.claim,
+            bytes(row.body or b""),
+        )
+        for row in run(uow.connection, _CLAIMED, {"claim": token}).all()
+    ]  # fmt: skip
 
 
 def settle(uow: UnitOfWork, claim_id: str, results: Sequence[Settlement]) -> int:
@@ -118,12 +115,12 @@ def settle(uow: UnitOfWork, claim_id: str, results: Sequence[Settlement]) -> int
 
     A caller that gets fewer than it worked on must roll its transaction back.
     """
-    attempts = dict(run(uow.connection, _ATTEMPTS, {"claim": claim_id}).all())
+    retries = any(each.outcome is Settling.RETRY for each in results)
+    attempts = dict(run(uow.connection, _ATTEMPTS, {"claim": claim_id}).all()) if retries else {}
     changed = 0
     for outcome, statement in _STATEMENTS.items():
         rows = [_values(each, claim_id, attempts.get(each.id, 0)) for each in results if each.outcome is outcome]
-        if rows:
-            changed += run(uow.connection, statement, rows).rowcount
+        changed += statement.run(uow, rows)
     return changed
 
 
@@ -152,15 +149,13 @@ def prune(uow: UnitOfWork, *, bodies_before: int, keys_before: int) -> tuple[int
     return bodies, keys
 
 
-def _values(each: Settlement, claim_id: str, attempts: int) -> dict[str, object]:
+def _values(each: Settlement, claim_id: str, attempts: int) -> tuple[object, ...]:
     wait = backoff_seconds(attempts) if each.wait_seconds is None else each.wait_seconds
-    return {
-        "id": each.id,
-        "claim": claim_id,
-        "error": each.error,
-        "wait": round(wait * 1000),
-        "give_up": GIVE_UP_SECONDS * 1000,
-    }
+    return (each.error, round(wait * 1000), GIVE_UP_SECONDS * 1000, each.id, claim_id)
 
 
-_STATEMENTS = {Settling.DONE: _DONE, Settling.RETRY: _RETRY, Settling.DEAD: _DEAD}
+_KINDS = {"error": "text", "wait": "bigint", "give_up": "bigint", "id": "bigint", "claim": "text"}
+_STATEMENTS = {
+    outcome: Many.update("deliveries", _KINDS, changes, "id = :id AND claim = :claim")
+    for outcome, changes in {Settling.DONE: _DONE, Settling.RETRY: _RETRY, Settling.DEAD: _DEAD}.items()
+}

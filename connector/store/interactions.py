@@ -4,17 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import and_, or_, select, text
+from sqlalchemy import ColumnElement, and_, or_, select, text
 
 from connector.domain.items import Item
-from connector.store.queues import insert
-from connector.store.rows import RowMap, paged
-from connector.store.tables import LOOSE, events, interactions
+from connector.store.rows import Many, RowMap, among
+from connector.store.tables import LOOSE, interactions
 from connector.store.unit_of_work import UnitOfWork
 
 ITEMS = RowMap(interactions, Item)
+
+_KEY = dict.fromkeys(("network", "scope", "item", "kind", "version"), "text")
+_RECORD_NEW = Many.insert(
+    "events",
+    {**_KEY, "delivery_id": "bigint", "applied_at": "bigint"},
+    f"ON CONFLICT DO NOTHING RETURNING {', '.join(_KEY)}",
+)
 
 EventKey = tuple[str, str, str, str, str]
 """Network, scope, item, kind, version: what makes an event the same event."""
@@ -31,16 +38,8 @@ class Applied:
 
 def record_new(uow: UnitOfWork, applied: Sequence[Applied]) -> set[EventKey]:
     """The keys of those events that were never applied before, now on record; the unique key decides, not a look."""
-    rows = [
-        {
-            "network": each.key[0], "scope": each.key[1], "item": each.key[2], "kind": each.key[3],
-            "version": each.key[4], "delivery_id": each.delivery_id, "applied_at": each.applied_at,
-        }
-        for each in applied
-    ]  # fmt: skip
-    columns = (events.c.network, events.c.scope, events.c.item, events.c.kind, events.c.version)
-    statement = insert(uow, events).on_conflict_do_nothing().returning(*columns)
-    return {_key(row) for row in uow.connection.execute(statement, rows)} if rows else set()
+    rows = [(*each.key, each.delivery_id, each.applied_at) for each in applied]
+    return {_key(row) for row in _RECORD_NEW.returning(uow, rows)}
 
 
 def _key(row: Any) -> EventKey:
@@ -49,20 +48,12 @@ def _key(row: Any) -> EventKey:
 
 def load_items(uow: UnitOfWork, ids: Collection[str]) -> dict[str, Item]:
     """The stored items of these ids, by id."""
-    found: dict[str, Item] = {}
-    for page in paged(sorted(ids)):
-        for row in uow.connection.execute(select(*ITEMS.columns).where(interactions.c.id.in_(page))):
-            found[row[0]] = Item(*row)
-    return found
+    return {item.id: item for item in _items(uow, among(uow, interactions.c.id, ids))}
 
 
 def items_of_cases(uow: UnitOfWork, case_ids: Collection[str]) -> list[Item]:
     """Every interaction of these cases."""
-    found: list[Item] = []
-    for page in paged(sorted(case_ids)):
-        rows = uow.connection.execute(select(*ITEMS.columns).where(interactions.c.case_id.in_(page)))
-        found.extend(Item(*row) for row in rows)
-    return found
+    return _items(uow, among(uow, interactions.c.case_id, case_ids)) if case_ids else []
 
 
 def loose_items(uow: UnitOfWork, threads: Collection[tuple[str, str, str]]) -> list[Item]:
@@ -72,25 +63,18 @@ def loose_items(uow: UnitOfWork, threads: Collection[tuple[str, str, str]]) -> l
         grouped.setdefault((network, scope), set()).add(thread)
     found: list[Item] = []
     for (network, scope), names in sorted(grouped.items()):
-        for page in paged(sorted(names)):
-            where = and_(
-                interactions.c.network == network,
-                interactions.c.scope == scope,
-                interactions.c.thread.in_(page),
-                text(LOOSE),
-            )
-            found.extend(Item(*row) for row in uow.connection.execute(select(*ITEMS.columns).where(where)))
+        within = and_(interactions.c.network == network, interactions.c.scope == scope)
+        found += _items(uow, and_(within, among(uow, interactions.c.thread, names), text(LOOSE)))
     return found
 
 
 def items_by_reference(uow: UnitOfWork, references: Collection[str]) -> dict[str, Item]:
     """Items that carry a call SID or Message-ID of these, by it."""
     found: dict[str, Item] = {}
-    for page in paged(sorted(references)):
-        statement = select(*ITEMS.columns).where(interactions.c.reference.in_(page)).order_by(interactions.c.id)
-        for row in uow.connection.execute(statement):
-            item = Item(*row)
-            found.setdefault(item.reference or "", item)
+    if not references:
+        return found
+    for item in sorted(_items(uow, among(uow, interactions.c.reference, references)), key=attrgetter("id")):
+        found.setdefault(item.reference or "", item)
     return found
 
 
@@ -105,4 +89,8 @@ def lookalikes(uow: UnitOfWork, item: Item, *, within: int) -> list[Item]:
         interactions.c.customer_id == item.customer_id,
         or_(interactions.c.reference.is_(None), interactions.c.reference != (item.reference or "")),
     )
-    return [Item(*row) for row in uow.connection.execute(select(*ITEMS.columns).where(where))]
+    return _items(uow, where)
+
+
+def _items(uow: UnitOfWork, where: ColumnElement[bool]) -> list[Item]:
+    return [Item(*row) for row in uow.connection.execute(select(*ITEMS.columns).where(where)).all()]

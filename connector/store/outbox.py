@@ -13,6 +13,7 @@ from enum import StrEnum
 
 from connector.store import queues
 from connector.store.queues import GIVE_UP_SECONDS, backoff_seconds, run
+from connector.store.rows import Many
 from connector.store.tables import OUTBOX_AHEAD
 from connector.store.unit_of_work import UnitOfWork
 
@@ -22,9 +23,7 @@ RANKS = {"Social_Profile__c": 10, "Case": 20, "Channel_Interaction__c": 30}
 OVERTAKEN = "overtaken"
 """Stands for the digest of a record that a call may have written after its claim had passed to another worker."""
 
-_QUEUE = """
-INSERT INTO outbox (object, external_key, parent_key, rank, ver, state, queued_at, run_at)
-VALUES (:object, :external_key, :parent_key, :rank, 1, 'pending', {now}, 0)
+_QUEUED_BEFORE = """
 ON CONFLICT (external_key, object) DO UPDATE SET
   ver = outbox.ver + 1,
   state = 'pending',
@@ -38,6 +37,15 @@ ON CONFLICT (external_key, object) DO UPDATE SET
   error_code = CASE WHEN outbox.state = 'pending' THEN outbox.error_code END,
   error = CASE WHEN outbox.state = 'pending' THEN outbox.error END
 """
+_QUEUE = Many.insert(
+    "outbox",
+    {"object": "text", "external_key": "text", "parent_key": "text", "rank": "bigint"},
+    _QUEUED_BEFORE,
+    ver="1",
+    state="'pending'",
+    queued_at="{now}",
+    run_at="0",
+)
 
 CLAIMABLE = (
     "o.state = 'pending' AND o.claim IS NULL AND o.run_at <= {now} AND NOT EXISTS ("
@@ -63,7 +71,7 @@ _CLAIMED = (
 _ATTEMPTS = "SELECT id, attempts FROM outbox WHERE claim = :claim"
 _CLEAR = "claim = NULL, lease_until = NULL"
 _SENT = f"""
-UPDATE outbox SET {_CLEAR}, sent_ver = :ver, attempts = 0, touches = 0, run_at = 0,
+  {_CLEAR}, sent_ver = :ver, attempts = 0, touches = 0, run_at = 0,
   first_failed_at = NULL, error_code = NULL, error = NULL,
   crm_id = COALESCE(:crm_id, crm_id), sent_contact_id = :contact_id,
   sent_digest = CASE WHEN sent_digest = '{OVERTAKEN}' THEN sent_digest ELSE :digest END,
@@ -71,24 +79,18 @@ UPDATE outbox SET {_CLEAR}, sent_ver = :ver, attempts = 0, touches = 0, run_at =
   state = CASE WHEN ver > :ver THEN 'pending' ELSE 'sent' END,
   queued_at = CASE WHEN ver > :ver THEN {{now}} ELSE queued_at END,
   settled_at = {{now}}
-WHERE id = :id AND claim = :claim
 """
 _RETRY = f"""
-UPDATE outbox SET {_CLEAR}, attempts = attempts + 1, touches = 0, run_at = {{now}} + :wait,
+  {_CLEAR}, attempts = attempts + 1, touches = 0, run_at = {{now}} + :wait,
   first_failed_at = COALESCE(first_failed_at, {{now}}), error_code = :code, error = :error,
   state = CASE WHEN first_failed_at < {{now}} - :give_up AND ver = :ver THEN 'dead' ELSE 'pending' END,
   settled_at = {{now}}
-WHERE id = :id AND claim = :claim
 """
-_WAIT = f"""
-UPDATE outbox SET {_CLEAR}, touches = 0, run_at = {{now}} + :wait, error_code = :code, error = :error
-WHERE id = :id AND claim = :claim
-"""
+_WAIT = f"{_CLEAR}, touches = 0, run_at = {{now}} + :wait, error_code = :code, error = :error"
 _DEAD = f"""
-UPDATE outbox SET {_CLEAR}, touches = 0, attempts = attempts + 1, run_at = 0,
+  {_CLEAR}, touches = 0, attempts = attempts + 1, run_at = 0,
   error_code = :code, error = :error, settled_at = {{now}},
   state = CASE WHEN ver > :ver THEN 'pending' ELSE 'dead' END
-WHERE id = :id AND claim = :claim
 """
 _HAND_BACK = f"UPDATE outbox SET {_CLEAR}, touches = 0, run_at = {{now}} + :wait WHERE claim = :claim"
 
@@ -160,9 +162,7 @@ def queue(uow: UnitOfWork, obj: str, external_key: str, *, parent_key: str | Non
 def queue_many(uow: UnitOfWork, obj: str, keys: Iterable[tuple[str, str | None]]) -> None:
     """Queues many records of one object at once, each as (external key, parent key or None)."""
     rank = RANKS[obj]
-    rows = [{"object": obj, "external_key": key, "parent_key": parent, "rank": rank} for key, parent in keys]
-    if rows:
-        run(uow.connection, _QUEUE, rows)
+    _QUEUE.run(uow, [(obj, key, parent, rank) for key, parent in dict(keys).items()])
 
 
 def claim(uow: UnitOfWork, limit: int = 200, lease_seconds: float = 60, *, obj: str | None = None) -> list[Claimed]:
@@ -207,8 +207,7 @@ def settle(uow: UnitOfWork, claim_id: str, results: Sequence[Settlement]) -> int
     changed = 0
     for outcome, statement in _STATEMENTS.items():
         rows = [_values(each, claim_id, attempts.get(each.id, 0)) for each in results if each.outcome is outcome]
-        if rows:
-            changed += run(uow.connection, statement, rows).rowcount
+        changed += statement.run(uow, rows)
     return changed
 
 
@@ -238,20 +237,19 @@ def release_expired(uow: UnitOfWork, *, everything: bool = False) -> queues.Expi
     return queues.release_expired(uow, "outbox", everything=everything)
 
 
-def _values(each: Settlement, claim_id: str, attempts: int) -> dict[str, object]:
+def _values(each: Settlement, claim_id: str, attempts: int) -> tuple[object, ...]:
     wait = backoff_seconds(attempts) if each.wait_seconds is None else each.wait_seconds
-    return {
-        "id": each.id,
-        "claim": claim_id,
-        "ver": each.ver,
-        "code": each.code,
-        "error": each.error,
-        "crm_id": each.crm_id,
-        "digest": each.digest,
-        "contact_id": each.contact_id,
-        "wait": round(wait * 1000),
-        "give_up": GIVE_UP_SECONDS * 1000,
-    }
+    told = (each.ver, each.code, each.error, each.crm_id, each.digest, each.contact_id)
+    return (*told, round(wait * 1000), GIVE_UP_SECONDS * 1000, each.id, claim_id)
 
 
-_STATEMENTS = {Settling.SENT: _SENT, Settling.RETRY: _RETRY, Settling.WAIT: _WAIT, Settling.DEAD: _DEAD}
+_KINDS = {
+    "ver": "bigint", "code": "text", "error": "text", "crm_id": "text", "digest": "text", "contact_id": "text",
+    "wait": "bigint", "give_up": "bigint", "id": "bigint", "claim": "text",
+}  # fmt: skip
+_STATEMENTS = {
+    outcome: Many.update("outbox", _KINDS, changes, "id = :id AND claim = :claim")
+    for outcome, changes in {
+        Settling.SENT: _SENT, Settling.RETRY: _RETRY, Settling.WAIT: _WAIT, Settling.DEAD: _DEAD
+    }.items()
+}  # fmt: skip

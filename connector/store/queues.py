@@ -7,13 +7,14 @@ clock, so hosts with wrong clocks do no harm.
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import Connection, Row, Table, bindparam, text
+from sqlalchemy import Connection, Row, Table, text
 from sqlalchemy.dialects import postgresql, sqlite
 
 from connector.store.unit_of_work import UnitOfWork
@@ -28,10 +29,13 @@ CLAIM_LOCKS: Mapping[str, int] = {"deliveries": 0x636F6E01, "outbox": 0x636F6E02
 
 _jitter = random.Random()  # noqa: S311  # spreads retries; nothing secret hangs on it
 
-_NOW = {
+NOW: Mapping[str, str] = {
     "sqlite": "CAST(ROUND((julianday('now') - 2440587.5) * 86400000) AS INTEGER)",
     "postgresql": "CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)",
 }
+"""The database's clock in epoch milliseconds, as SQL."""
+
+_IDS = {"sqlite": "IN (SELECT value FROM json_each(:ids))", "postgresql": "= ANY(CAST(:ids AS BIGINT[]))"}
 _TAKE = "UPDATE {table} SET claim = :claim, lease_until = {now} + :lease WHERE id IN :ids"
 _LOCK = (
     "SELECT id FROM {table} WHERE id IN :ids AND claim IS NULL AND state = :state ORDER BY id FOR UPDATE SKIP LOCKED"
@@ -57,7 +61,7 @@ class Expired:
 
 def now_sql(connection: Connection) -> str:
     """The database's clock in epoch milliseconds, as an SQL expression."""
-    return _NOW[connection.dialect.name]
+    return NOW[connection.dialect.name]
 
 
 def database_now(connection: Connection) -> int:
@@ -71,11 +75,12 @@ def insert(uow: UnitOfWork, table: Table) -> Any:
 
 
 def run(connection: Connection, statement: str, values: Any = None) -> Any:
-    """The result of a statement in which ``{now}`` stands for the database's clock and ``IN :ids`` takes a list."""
-    clause = text(statement.format(now=now_sql(connection)))
-    if ":ids" in statement:
-        clause = clause.bindparams(bindparam("ids", expanding=True))
-    return connection.execute(clause, values or {})
+    """The result of a statement in which ``{now}`` stands for the database's clock and ``IN :ids`` takes numbers."""
+    if ":ids" in statement:  # one parameter, however many they are
+        statement = statement.replace("IN :ids", _IDS[connection.dialect.name])
+        ids = list(values["ids"])
+        values = {**values, "ids": json.dumps(ids) if connection.dialect.name == "sqlite" else ids}
+    return connection.execute(text(statement.format(now=now_sql(connection))), values or {})
 
 
 def backoff_seconds(attempts: int) -> float:
