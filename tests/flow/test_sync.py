@@ -8,11 +8,13 @@ import pytest
 from sqlalchemy import select
 
 from connector.domain.events import format_time
+from connector.flows.contact_index import rebuild_index
 from connector.flows.sync import sync_once, sync_when_due
 from connector.store.crm_state import read_state, write_state
 from connector.store.suggestion_index import SqlSuggestionIndex
 from connector.store.tables import crm_contacts, crm_users
 from tests.flow.crm_desk import CASE, CrmDesk, case_id_of
+from tests.suggestion_base import everything
 
 MORNING = "2026-01-31T09:30:00.000Z"
 
@@ -25,6 +27,30 @@ def test_contacts_come_with_their_account_and_can_be_suggested(crm: CrmDesk, per
         index = SqlSuggestionIndex(connection)
         (facts,) = index.contacts(index.references([person])).values()
     assert facts.contact_id == person
+
+
+def test_suggestions_follow_changes_merges_and_deletions_as_if_built_anew(crm: CrmDesk, person: str) -> None:
+    assert crm.org is not None
+    kept, joined, gone = (crm.person(LastName=name) for name in ("Kept", "Joined", "Gone"))
+    account = crm.account("ada")
+    rebuild_index(crm.ctx)  # the desk's own contacts were put down without an index
+    crm.sync()
+    crm.yes(account, person)
+    crm.org.change("Contact", person, LastName="Thorvaldsen")
+    crm.org.merge(kept, joined)
+    crm.org.delete("Contact", gone)
+    crm.sync()
+    with crm.store.read() as connection:
+        index = SqlSuggestionIndex(connection)
+        followed = everything(index)
+        known = {
+            facts.contact_id: facts for facts in index.contacts(index.references([person, kept, joined, gone])).values()
+        }
+    assert known.keys() == {person, kept}
+    assert (known[person].last_name, known[person].handles) == ("Thorvaldsen", ("ada",))
+    rebuild_index(crm.ctx)
+    with crm.store.read() as connection:
+        assert everything(SqlSuggestionIndex(connection)) == followed
 
 
 def test_a_second_reading_writes_nothing(crm: CrmDesk, person: str) -> None:

@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy import text
+from sqlalchemy import create_engine, text
+from sqlalchemy.exc import DBAPIError
 
 from connector.domain.matching import ContactFacts, ProfileQuery, SuggestionEngine
 from connector.errors import SchemaOutdated
@@ -135,6 +136,26 @@ def test_a_rebuild_that_breaks_off_leaves_the_old_index(any_store: Store) -> Non
         index = SqlSuggestionIndex(uow.connection)
         assert index.size() == 9
         assert index.rebuild(PEOPLE[:3]) == 3
+
+
+READ_ONLY = {"sqlite": "PRAGMA query_only = ON", "postgresql": "SET default_transaction_read_only = on"}
+
+
+def test_asking_works_where_nothing_may_be_written(any_store: Store) -> None:
+    with any_store.begin() as uow:
+        SqlSuggestionIndex(uow.connection).rebuild(PEOPLE)
+    replica = create_engine(any_store.engine.url)
+    try:
+        with replica.connect() as connection, engine_over() as lite:
+            connection.execute(text(READ_ONLY[replica.dialect.name]))
+            connection.commit()
+            index = SqlSuggestionIndex(connection)
+            engine = SuggestionEngine(index, load_scorecard())
+            assert [engine.suggest(query) for query in QUERIES] == [lite.suggest(query) for query in QUERIES]
+            with pytest.raises(DBAPIError, match=r"read-?only"):
+                index.upsert([person("new", "New", "Comer")])
+    finally:
+        replica.dispose()
 
 
 @pytest.mark.postgres
