@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -27,6 +28,21 @@ settings.load_profile("here")
 
 POSTGRES_VARIABLE = "CONNECTOR_TEST_POSTGRES"
 POSTGRES_REASON = f"{POSTGRES_VARIABLE} names no PostgreSQL server (postgresql+psycopg://user@host/database)"
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Shows what tests tell by ``record_property("told", …)`` of every run, good or bad, such as the seed of chance."""
+    told = {
+        f"{report.nodeid}: {value}": None
+        for reports in terminalreporter.stats.values()
+        for report in reports
+        for name, value in getattr(report, "user_properties", ())
+        if name == "told"
+    }
+    if told:
+        terminalreporter.section("told by the tests")
+    for line in told:
+        terminalreporter.write_line(line)
 
 
 class FakeClock:
@@ -90,13 +106,12 @@ def postgres_schema() -> Iterator[Store]:
     server.close()
 
 
-@pytest.fixture
-def empty_postgres() -> Iterator[str]:
-    """The URL of a PostgreSQL schema without a table; it is dropped after the test."""
+@contextmanager
+def postgres_schema_named(name: str) -> Iterator[str]:
+    """The URL of a PostgreSQL schema of this name, without a table; it is dropped at the end."""
     url = os.environ.get(POSTGRES_VARIABLE)
     if not url:
         pytest.skip(POSTGRES_REASON)
-    name = f"test_{os.getpid()}_empty"
     server = open_store(url)
     with server.begin() as uow:
         uow.connection.execute(text(f'CREATE SCHEMA "{name}"'))
@@ -104,6 +119,13 @@ def empty_postgres() -> Iterator[str]:
     with server.begin() as uow:
         uow.connection.execute(text(f'DROP SCHEMA "{name}" CASCADE'))
     server.close()
+
+
+@pytest.fixture
+def empty_postgres() -> Iterator[str]:
+    """The URL of a PostgreSQL schema without a table; it is dropped after the test."""
+    with postgres_schema_named(f"test_{os.getpid()}_empty") as url:
+        yield url
 
 
 @pytest.fixture

@@ -11,6 +11,8 @@ from typing import Any
 
 BEGIN = datetime(2026, 2, 2, 8, tzinfo=UTC)
 BRAND = "brand"
+SOURCES = ("desk", "counter")
+"""Two senders of one network: what one of them tells, the other may go on with."""
 
 
 @dataclass
@@ -41,6 +43,7 @@ class Delivery:
     body: bytes
     bad: int = 0
     is_forged: bool = False
+    source: str = SOURCES[0]
 
 
 @dataclass
@@ -59,21 +62,27 @@ def moment(minutes: float) -> str:
 
 
 def tell(random: Random, events: int) -> Story:
-    """A story of at least so many events."""
+    """A story of at least so many events, with bodies that nobody can read, forged ones, and a tenth of it twice."""
     story = Story()
+    go_on(story, random, events)
+    _spoil(story, random)
+    return story
+
+
+def go_on(story: Story, random: Random, events: int) -> list[Delivery]:
+    """What is sent when people whom the story does not know yet say at least so many things more."""
+    known = len(story.deliveries)
+    until = story.events + events
     waiting: list[dict[str, Any]] = []
-    number = 0
-    while story.events < events:
-        number += 1
-        told = list(_conversation(story, random, f"c{number}", random.uniform(0, 3000)))
+    while story.events < until:
+        told = list(_conversation(story, random, f"c{len(story.matters)}", random.uniform(0, 3000)))
         story.events += len(told)
         waiting += told
         while len(waiting) > 60:
-            _deliver(story, random, waiting, random.choice((1, 1, 2, 5)))
+            _deliver(story, random, waiting, random.choice((1, 2, 4, 8)))
     while waiting:
         _deliver(story, random, waiting, 1)
-    _spoil(story, random)
-    return story
+    return story.deliveries[known:]
 
 
 def _conversation(story: Story, random: Random, customer: str, start: float) -> Iterator[dict[str, Any]]:
@@ -157,12 +166,13 @@ def _event(
 def _deliver(story: Story, random: Random, waiting: list[dict[str, Any]], size: int) -> None:
     events = [waiting.pop(random.randrange(len(waiting))) for _ in range(size)]
     bad = 0
-    if random.random() < 0.02:
+    if random.random() < 0.04:
         broken = json.loads(json.dumps(events[0]))
         broken["id"], broken["data"]["network"] = f"broken-{len(story.deliveries)}", "no such network"
         events = [*events, broken]
         bad = 1
-    story.deliveries.append(Delivery(json.dumps(events, ensure_ascii=False).encode(), bad))
+    body = json.dumps(events, ensure_ascii=False).encode()
+    story.deliveries.append(Delivery(body, bad, source=random.choice(SOURCES)))
 
 
 def _spoil(story: Story, random: Random) -> None:

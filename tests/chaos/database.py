@@ -1,0 +1,69 @@
+"""The store as somebody else than the service sees and changes it: plain SQL, no code of the service."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from typing import Any
+
+import psycopg
+from psycopg.rows import dict_row
+
+Row = dict[str, Any]
+APPLICATION = "connector-chaos"
+
+
+class Database:
+    """The database at a URL; opened at the first look."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.is_sqlite = url.startswith("sqlite:")
+        self._connection: sqlite3.Connection | psycopg.Connection[Row] | None = None
+
+    def look(self, sql: str) -> list[Row]:
+        """The rows that a query finds."""
+        return [dict(row) for row in self._opened().execute(sql).fetchall()]
+
+    def change(self, *statements: str) -> None:
+        """Changes made by a person's hand, all at once."""
+        connection = self._opened()
+        connection.execute("BEGIN IMMEDIATE" if self.is_sqlite else "BEGIN")
+        for each in statements:
+            connection.execute(each)
+        connection.execute("COMMIT")
+
+    def is_free(self) -> bool:
+        """Whether nobody is in the middle of a write to this SQLite file."""
+        with closing(sqlite3.connect(self.url.removeprefix("sqlite:///"), timeout=0.2)) as connection:
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError:
+                return False
+        return True
+
+    def cut_connections(self) -> int:
+        """Ends every connection of the service, as a restart of PostgreSQL does; how many there were."""
+        ended = self.look(
+            f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = '{APPLICATION}'"
+        )
+        return len(ended)
+
+    def close(self) -> None:
+        """Gives the connection back."""
+        if self._connection is not None:
+            self._connection.close()
+
+    def _opened(self) -> Any:
+        if self._connection is None:
+            self._connection = self._sqlite() if self.is_sqlite else self._postgres()
+        return self._connection
+
+    def _sqlite(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(self.url.removeprefix("sqlite:///"), timeout=20, isolation_level=None)
+        connection.row_factory = sqlite3.Row
+        return connection
+
+    def _postgres(self) -> psycopg.Connection[Row]:
+        url = self.url.replace("+psycopg", "", 1)
+        return psycopg.connect(url, autocommit=True, row_factory=dict_row, application_name="connector-checker")
