@@ -109,6 +109,7 @@ def _down(steps: tuple[Step, ...], here: Found, coverage: Coverage) -> Iterator[
         for at, element in enumerate(value):
             yield from _down(steps[1:], Found(f"{path}[{at}]", element, (*here.frames, element)), coverage)
     else:
+        coverage.hits.add(path)
         yield Found(path, Misplaced(), here.frames)
 
 

@@ -164,6 +164,13 @@ def test_a_thing_of_the_wrong_shape_is_one_located_failure(body: Any, path: str)
     assert result.events == []
 
 
+@pytest.mark.parametrize("body", ["text", 7, None])
+def test_a_body_that_is_neither_one_event_nor_a_list_is_told_once(body: Any) -> None:
+    result = run("  - each: '[]'\n    rules: [{kind: message}]\n", body)
+    assert [each.path for each in result.failures] == ["$"]
+    assert result.events == []
+
+
 RULES = """
   - each: '@'
     direction: inbound
