@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import csv
 import json
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
 from multiprocessing import get_context
@@ -25,6 +26,7 @@ from connector.store.suggestion_index import SqlSuggestionIndex
 from connector.store.suggestion_tables import define
 
 CHUNK = 500
+CACHE_KB = 32_768
 MAX_LINE = 1_000_000
 _TEXTS = ("network", "handle", "display_name", "location", "bio")
 
@@ -215,6 +217,7 @@ class Answerer:
 
     def __init__(self, path: Path, card: Scorecard) -> None:
         self._connection: Connection = _open(path).connect()
+        self._connection.exec_driver_sql(f"PRAGMA cache_size=-{CACHE_KB}")
         self._engine = SuggestionEngine(SqlSuggestionIndex(self._connection), card)
 
     def lines(self, profiles: list[tuple[str, ProfileQuery]], limit: int) -> list[tuple[str, bool]]:
@@ -269,7 +272,11 @@ def _answers(
         answerer.close()
         return
     with ProcessPoolExecutor(processes, get_context("spawn"), initializer=_start_worker, initargs=(index,)) as pool:
-        # A few chunks ahead and no more: input order is kept and memory stays level.
-        while ahead := [pool.submit(_work, chunk, limit) for chunk in islice(chunks, processes * 2)]:
-            for each in ahead:
-                yield each.result()
+        # A few chunks ahead and no more: no process waits, input order is kept and memory stays level.
+        ahead: deque[Future[list[tuple[str, bool]]]] = deque()
+        for chunk in chunks:
+            ahead.append(pool.submit(_work, chunk, limit))
+            if len(ahead) > 2 * processes:
+                yield ahead.popleft().result()
+        for each in ahead:
+            yield each.result()

@@ -128,7 +128,9 @@ def main() -> None:
         tables(data, options.sample, peers)
     sizes = [int(size) for size in options.growth.split(",") if size] + [growth.NIGHTLY] * options.nightly
     if sizes:
-        print("\nGrowth on SQLite, generated people, 800 of the base and 200 others asked for by a handle\n")
+        print(
+            f"\nGrowth on SQLite, generated people, {growth.KNOWN:,} of the base and {growth.MISSING} others asked for by a handle\n"
+        )
         growth.table(sizes, postgres=False, processes=2)
 
 
