@@ -128,9 +128,8 @@ def main() -> None:
         tables(data, options.sample, peers)
     sizes = [int(size) for size in options.growth.split(",") if size] + [growth.NIGHTLY] * options.nightly
     if sizes:
-        print(
-            f"\nGrowth on SQLite, generated people, {growth.KNOWN:,} of the base and {growth.MISSING} others asked for by a handle\n"
-        )
+        asked = f"{growth.KNOWN:,} of the base and {growth.MISSING} others asked for by a handle"
+        print(f"\nGrowth on SQLite, generated people, {asked}\n")
         growth.table(sizes, postgres=False, processes=2)
 
 
