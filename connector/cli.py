@@ -5,6 +5,9 @@ from __future__ import annotations
 from importlib import import_module
 
 import click
+import structlog
+
+from connector.logs import configure_logs
 
 COMMANDS = {
     "demo": "demo",
@@ -46,5 +49,9 @@ class Family(click.Group):
 
 @click.group(cls=Family, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="social-crm-connector", prog_name="connector")
-def main() -> None:
+@click.pass_context
+def main(ctx: click.Context) -> None:
     """Social customer service cases in Salesforce, linked to contacts only by recorded consent."""
+    # What a command prints is its answer, perhaps for a script to read; `run` and `worker` tell more, on stderr too.
+    configure_logs(quiet=True)
+    ctx.call_on_close(structlog.reset_defaults)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from connector.crm.port import Record
 from tests.conftest import FakeClock
@@ -95,6 +95,34 @@ def test_status_priority_and_subject_are_sent_once_and_belong_to_the_crm_since(c
     crm.send()
     (row,) = crm.org.rows(f"SELECT Status, Priority, Subject, Inbound_Touches__c FROM Case WHERE Id = '{record}'")
     assert row == {"Status": "Waiting", "Priority": "High", "Subject": "Lost parcel", "Inbound_Touches__c": 7}
+
+
+def test_a_contact_goes_out_only_where_ours_changes_and_what_belongs_to_people_never_again(
+    crm: CrmDesk, person: str
+) -> None:
+    bent = crm.bend()
+    account = crm.account("ada")
+    crm.sync()
+    case = case_id_of(account)
+
+    def sent_after(change: Callable[[], object]) -> dict[str, object]:
+        bent.written.clear()
+        change()
+        crm.send()
+        (record,) = [record for obj, record in bent.written if obj == CASE]
+        return dict(record)
+
+    first = sent_after(lambda: None)
+    assert {"Status", "Priority", "Subject", "Origin"} < set(first)
+    later = [
+        sent_after(lambda: crm.yes(account, person)),
+        sent_after(lambda: crm.change_case(case, inbound_touches=7)),
+        sent_after(lambda: crm.undo(account)),
+        sent_after(lambda: crm.change_case(case, inbound_touches=8)),
+    ]
+    omitted = "omitted"
+    assert [each.get("ContactId", omitted) for each in (first, *later)] == [omitted, person, omitted, None, omitted]
+    assert not {"Status", "Priority", "Subject", "Origin", "OwnerId"} & {name for each in later for name in each}
 
 
 def test_a_reopening_is_told_once(crm: CrmDesk) -> None:
