@@ -22,6 +22,7 @@ from connector.mapping.normalise import normalise
 from connector.store import inbox
 from connector.store.hints import tell
 from connector.store.inbox import DeliveryRow, Settlement, Settling
+from connector.store.insisting import insist
 from connector.store.locks import take_networks
 from connector.store.rows import paged, refusing
 from connector.store.shelf import shelve
@@ -135,10 +136,9 @@ def work(ctx: Context, batch: Batch) -> IngestReport:
 
 
 def hand_back(ctx: Context, batch: Batch, why: str, *, wait_seconds: float | None = None) -> None:
-    """Gives the deliveries back unharmed, to be tried again later."""
+    """Gives the deliveries back unharmed, to be tried again later; while they are held, their source stands still."""
     results = [Settlement(row.id, Settling.RETRY, why, wait_seconds) for row in batch.rows]
-    with ctx.store.begin() as uow:
-        inbox.settle(uow, batch.claim, results)
+    insist(ctx.store, lambda uow: inbox.settle(uow, batch.claim, results))
 
 
 def set_aside(batch: Batch, error: Exception) -> bool:

@@ -21,6 +21,7 @@ from connector.flows.projection import Ownership, Wanted, project
 from connector.flows.references import mend_references
 from connector.mapping.crm import CrmMapping, ObjectMapping
 from connector.store.crm_records import note_reopens, note_tries, ready
+from connector.store.insisting import insist
 from connector.store.outbox import OVERTAKEN, Claimed, claim
 from connector.store.unit_of_work import UnitOfWork
 
@@ -163,8 +164,7 @@ def _deliver(ctx: Context, crm: CRM, mapping: CrmMapping, batch: Batch) -> Drain
     except ConnectorError as fault:
         sent = replace(sent, fault=fault)
     calls = _calls(crm) - before
-    with ctx.store.begin() as uow:
-        tally = settle_sent(ctx, uow, sent, crm.budget(), calls)
+    tally = insist(ctx.store, lambda uow: settle_sent(ctx, uow, sent, crm.budget(), calls))
     if tally.references:
         mend_references(ctx, crm, mapping, sent, tally.references)
     report = DrainReport(tally.sent, tally.unchanged, tally.retried, tally.dead, calls, tally.wait_until)

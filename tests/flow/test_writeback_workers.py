@@ -5,19 +5,25 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from threading import Barrier, Thread
+from threading import Barrier, Event, Thread
+from typing import Any
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import text, update
 
 from connector.crm.port import Record
+from connector.errors import StoreBusy
+from connector.flows import writeback
+from connector.flows.answers import settle_sent
+from connector.flows.context import Context
 from connector.flows.upkeep import give_back_expired
 from connector.flows.writeback import Batch, drain_once
+from connector.store import insisting
 from connector.store.tables import outbox
-from connector.store.unit_of_work import Store
+from connector.store.unit_of_work import Store, UnitOfWork
 from tests.conftest import FakeClock
 from tests.crm_org import TestOrg
-from tests.flow.crm_desk import KEYS, CrmDesk, crm_desk
+from tests.flow.crm_desk import CASE, KEYS, PROFILE, CrmDesk, case_id_of, crm_desk
 
 WORKERS = 4
 ACCOUNTS = 60
@@ -113,6 +119,80 @@ def test_a_worker_that_stood_still_between_claim_and_call_does_not_call(
     monkeypatch.undo()
     desk.send()
     assert desk.held() == desk.wanted()
+
+
+def ends_its_connection(step: Callable[..., Any], times: int) -> Callable[..., Any]:
+    """A step of a transaction that does its work and then loses its connection, so many times in a row."""
+    left = [times]
+
+    def cut(ctx: Context, uow: UnitOfWork, *rest: Any) -> Any:
+        given = step(ctx, uow, *rest)
+        if left[0]:
+            left[0] -= 1
+            if uow.is_sqlite:
+                raise StoreBusy
+            uow.connection.execute(text("SELECT pg_terminate_backend(pg_backend_pid())"))
+        return given
+
+    return cut
+
+
+def test_what_the_org_answered_is_noted_though_the_store_is_away_for_a_moment(
+    desk: CrmDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account = desk.account("ada")
+    bent = desk.bend()
+    monkeypatch.setattr(insisting, "WAITS", (0, 0, 0))
+    monkeypatch.setattr(writeback, "settle_sent", ends_its_connection(settle_sent, times=2))
+    assert drain_once(desk.ctx, flush=True).sent == 1
+    assert desk.row(PROFILE, account).state == "sent"
+    assert len(bent.written) == 1
+    desk.send()
+    assert desk.held() == desk.wanted()
+
+
+def test_while_the_store_stays_away_the_lease_keeps_what_was_in_the_call(
+    desk: CrmDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account = desk.account("ada")
+    monkeypatch.setattr(insisting, "WAITS", (0,))
+    monkeypatch.setattr(writeback, "settle_sent", ends_its_connection(settle_sent, times=2))
+    with pytest.raises(StoreBusy):
+        drain_once(desk.ctx, flush=True)
+    assert desk.row(PROFILE, account).claim
+    give_back_expired(desk.ctx, everything=True)
+    desk.send()
+    assert desk.held() == desk.wanted()
+
+
+def test_fifty_changes_of_one_case_while_the_org_is_slow_end_in_the_newest(desk: CrmDesk) -> None:
+    assert desk.org is not None
+    account = desk.account("ada")
+    case = case_id_of(account)
+    desk.send()
+    before = desk.org.stats()["write_calls"]
+    desk.org.faults({"fault": "latency", "on": ["collections"], "ms": 30})
+    numbers, done = iter(range(1, 51)), Event()
+
+    def change() -> None:
+        for number in numbers:
+            desk.change_case(case, inbound_touches=number)
+
+    def work() -> None:
+        while not done.is_set():
+            drain_once(desk.ctx, flush=True)
+
+    changing, working = [Thread(target=change) for _ in range(5)], [Thread(target=work) for _ in range(2)]
+    for thread in [*changing, *working]:
+        thread.start()
+    for thread in changing:
+        thread.join()
+    done.set()
+    for thread in working:
+        thread.join()
+    desk.send()
+    assert desk.held() == desk.wanted()
+    assert 0 < desk.org.stats()["write_calls"] - before <= 50
 
 
 def test_one_workers_finding_that_the_org_is_away_keeps_the_others_from_asking(desk: CrmDesk) -> None:
