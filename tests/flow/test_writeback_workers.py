@@ -23,7 +23,7 @@ from connector.store.tables import outbox
 from connector.store.unit_of_work import Store, UnitOfWork
 from tests.conftest import FakeClock
 from tests.crm_org import TestOrg
-from tests.flow.crm_desk import CASE, KEYS, PROFILE, CrmDesk, case_id_of, crm_desk
+from tests.flow.crm_desk import KEYS, PROFILE, CrmDesk, case_id_of, crm_desk
 
 WORKERS = 4
 ACCOUNTS = 60
