@@ -124,5 +124,5 @@ def from_millis(millis: int) -> datetime:
 
 def content_hash(*parts: str | None) -> str:
     """A short, stable digest of the parts (None and "" differ); versions and keys are built from it."""
-    told = (b"\x00" if part is None else b"\x01" + part.encode("utf-8", "surrogatepass") + b"\x00" for part in parts)
-    return sha256(b"".join(told)).hexdigest()[:32]
+    told = "".join(["\x00" if part is None else f"\x01{part}\x00" for part in parts])
+    return sha256(told.encode("utf-8", "surrogatepass")).hexdigest()[:32]

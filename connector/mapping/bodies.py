@@ -38,14 +38,15 @@ def _json(body: bytes, content_type: str) -> Any:
     if media in {URLENCODED, MULTIPART} or media.endswith(("/xml", "+xml", "/html")):
         raise PayloadUnreadable(f"JSON was expected, but the content type is `{media[:60]}`.")
     try:
-        value = json.loads(_utf8(body), parse_constant=_refuse_constant, parse_float=_finite)
+        value = _DECODER.decode(_utf8(body))
     except RecursionError:
         raise PayloadUnreadable(f"The JSON is nested deeper than {MAX_DEPTH} levels.") from None
     except json.JSONDecodeError as error:
         raise PayloadUnreadable(f"This is not JSON: {error.msg} at character {error.pos}.") from None
     except ValueError:
         raise PayloadUnreadable("The JSON holds a number of thousands of digits.") from None
-    check_depth(value)
+    if body.count(b"{") + body.count(b"[") > MAX_DEPTH:  # else it cannot be nested so deep
+        check_depth(value)
     return clean_value(value) if _ESCAPED.search(body) or b"\x00" in body else value
 
 
@@ -72,6 +73,9 @@ def _finite(digits: str) -> float:
     if number in {float("inf"), float("-inf")}:
         raise PayloadUnreadable("The JSON holds a number that is too large.")
     return number
+
+
+_DECODER = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_finite)
 
 
 def check_depth(value: Any) -> None:

@@ -12,7 +12,7 @@ from connector.domain.channels import AuthorRole, Direction, Kind, Visibility
 from connector.domain.events import Attachment, Author, Event
 from connector.errors import PayloadUnreadable
 from connector.mapping.bodies import parse_body
-from connector.mapping.fields import FieldWrong, web_address
+from connector.mapping.fields import FIELDS, FieldWrong, web_address
 from connector.mapping.paths import Getter, PathFailed, Scope
 from connector.mapping.schema import Group, Rule
 from connector.mapping.times import TimeUnreadable
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from connector.mapping.source import SourceMapping
 
 MAX_ATTACHMENTS = 50
+_OF_AUTHOR = {name: name.removeprefix("author.") for name in FIELDS if name.startswith("author.")}
+_UNREADABLE = (PathFailed, TransformFailed, TimeUnreadable)
 Word = TypeVar("Word", Direction, Visibility, AuthorRole)
 _ROLE = {
     Direction.INBOUND: AuthorRole.CUSTOMER,
@@ -170,7 +172,7 @@ def _item(
         event = _lenient(mapping, rule, scope, only) if rule.kind in _LENIENT else build(mapping, rule, scope, only)
     except ItemWrong as wrong:
         return wrong.at(found.path)
-    except (PathFailed, TransformFailed, TimeUnreadable) as error:
+    except _UNREADABLE as error:
         return ItemWrong("condition_failed", f"A condition failed: {error}.", "Correct `when`.").at(found.path)
     return ItemResult(found.path, event, digest=None if event.item_id or event.event_id else _digest(found.item))
 
@@ -199,7 +201,7 @@ def build(mapping: SourceMapping, rule: Rule, scope: Scope, only: str | None = N
         if values.get(name) is None:
             raise ItemWrong("field_missing", f"`{name}` is missing.", f"Ask the sender, or correct `{name}`.")
     account = values.get("account_id") or only
-    author = Author(**{key[7:]: value for key, value in values.items() if key.startswith("author.")})
+    author = Author(**{_OF_AUTHOR[name]: value for name, value in values.items() if name in _OF_AUTHOR})
     direction = _direction(rule, scope, author.external_id, account)
     usual = AuthorRole.UNKNOWN if rule.kind in _LENIENT else _ROLE[direction]
     role = _word(rule.author_role, scope, AuthorRole, "author_role") or usual
@@ -226,32 +228,49 @@ def build(mapping: SourceMapping, rule: Rule, scope: Scope, only: str | None = N
         author_role=role,
         customer_id=None if _is_brand(customer, account, scope) else customer,
         attachments=_attachments(rule, scope) if rule.attachments else (),
-        extra={name: value for name, getter in rule.extra if (value := _read(name, getter, scope)) is not None},
+        extra=_extra(rule, scope),
     )
 
 
 def _values(rule: Rule, scope: Scope) -> dict[str, Any]:
     values: dict[str, Any] = {}
-    for field in rule.fields:
-        value = _read(field.name, field.getter, scope)
-        if value is None:
-            continue
-        try:
-            values[field.name] = field.accept(value)
-        except FieldWrong as error:
-            raise ItemWrong(
-                "field_wrong", f"`{field.name}`: {error}.", f"Correct `{field.name}` in the mapping."
-            ) from None
+    name = ""
+    try:
+        for name, getter, accept in rule.fields:
+            value = getter(scope)
+            if value is not None:
+                values[name] = accept(value)
+    except FieldWrong as error:
+        raise ItemWrong("field_wrong", f"`{name}`: {error}.", f"Correct `{name}` in the mapping.") from None
+    except _UNREADABLE as error:
+        raise _unreadable(name, error) from None
+    return values
+
+
+def _extra(rule: Rule, scope: Scope) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    name = ""
+    try:
+        for name, getter in rule.extra:
+            value = getter(scope)
+            if value is not None:
+                values[name] = value
+    except _UNREADABLE as error:
+        raise _unreadable(name, error) from None
     return values
 
 
 def _read(name: str, getter: Getter, scope: Scope) -> Any:
     try:
         return getter(scope)
-    except TimeUnreadable as error:
-        raise ItemWrong("time_unreadable", f"`{name}`: {error}.", "Correct `time` in the mapping.") from None
-    except (PathFailed, TransformFailed) as error:
-        raise ItemWrong("value_unreadable", f"`{name}`: {error}.", f"Correct `{name}` in the mapping.") from None
+    except _UNREADABLE as error:
+        raise _unreadable(name, error) from None
+
+
+def _unreadable(name: str, error: Exception) -> ItemWrong:
+    if isinstance(error, TimeUnreadable):
+        return ItemWrong("time_unreadable", f"`{name}`: {error}.", "Correct `time` in the mapping.")
+    return ItemWrong("value_unreadable", f"`{name}`: {error}.", f"Correct `{name}` in the mapping.")
 
 
 def _direction(rule: Rule, scope: Scope, author: str | None, account: str | None) -> Direction:

@@ -117,8 +117,20 @@ def _keys(text: str) -> Callable[[Any], Any]:
     words = text.replace("[", ".").replace("]", "").split(".")
     if len(words) == 1:
         return lambda value: value.get(text) if type(value) is dict else None
-    keys: list[str | int] = [int(word) if word.isdigit() else word for word in words]
+    if "[" in text:
+        return _steps([int(word) if word.isdigit() else word for word in words])
 
+    def get(value: Any) -> Any:
+        for key in words:
+            if type(value) is not dict:
+                return None
+            value = value.get(key)
+        return value
+
+    return get
+
+
+def _steps(keys: Sequence[str | int]) -> Callable[[Any], Any]:
     def get(value: Any) -> Any:
         for key in keys:
             if isinstance(key, str):

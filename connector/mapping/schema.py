@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from connector.domain.channels import Kind
 from connector.mapping.conditions import Condition
@@ -21,8 +21,7 @@ class AttachmentRule:
     url: Getter
 
 
-@dataclass(frozen=True, slots=True)
-class FieldRule:
+class FieldRule(NamedTuple):
     """One field of the event: its name, where its value comes from, and what it accepts."""
 
     name: str
