@@ -35,9 +35,11 @@ _ADD_STATE = text(
     "INSERT INTO suggestion_state (name, value) VALUES (:name, :value)"
     " ON CONFLICT (name) DO UPDATE SET value = suggestion_state.value + excluded.value"
 )
+_SIZE = "SELECT NULL, value, 0, 0 FROM suggestion_state WHERE name = 'size'"
+_COUNTS = "SELECT t, family, given, place FROM suggestion_word"
 _WORDS = {
-    "sqlite": "SELECT t, family, given, place FROM suggestion_word WHERE t IN (SELECT value FROM json_each(?))",
-    "postgresql": "SELECT t, family, given, place FROM suggestion_word WHERE t = ANY(%s)",
+    "sqlite": f"{_SIZE} UNION ALL {_COUNTS} WHERE t IN (SELECT value FROM json_each(?))",
+    "postgresql": f"{_SIZE} UNION ALL {_COUNTS} WHERE t = ANY(%s)",
 }
 _PROBE = "SELECT ref FROM suggestion_key WHERE k >= ? AND k < ? ORDER BY k, ref LIMIT ?"
 _PROBES = (
@@ -64,10 +66,15 @@ class SqlSuggestionIndex:
         """The number of contacts."""
         return self._state("size")
 
-    def words(self, words: Sequence[str]) -> dict[str, WordCounts]:
-        """The counts of those words that the dictionary holds."""
-        rows = self._ask(_WORDS[self._dialect], (self._list(words),))
-        return {t: WordCounts(family, given, place) for t, family, given, place in rows}
+    def words(self, words: Sequence[str]) -> tuple[int, dict[str, WordCounts]]:
+        """The number of contacts, and the counts of those words that the dictionary holds."""
+        size, counts = 0, {}
+        for t, family, given, place in self._ask(_WORDS[self._dialect], (self._list(words),)):
+            if t is None:
+                size = family
+            else:
+                counts[t] = WordCounts(family, given, place)
+        return size, counts
 
     def probe(self, probes: Sequence[Probe]) -> list[list[int]]:
         """For each probe the references of the first contacts by key, then by reference, each once."""

@@ -75,8 +75,7 @@ class SuggestionEngine:
         return self._groups(view, profile)
 
     def _look_up(self, view: ProfileView) -> None:
-        view.size = self._index.size()
-        view.counts = self._index.words(words_to_look_up(view))
+        view.size, view.counts = self._index.words(words_to_look_up(view))
 
     def _groups(self, view: ProfileView, profile: ProfileQuery) -> list[list[Weighed]]:
         weighed, excluded = self._weigh(view, profile), profile.excluded
@@ -87,8 +86,7 @@ class SuggestionEngine:
 
     def _weigh(self, view: ProfileView, profile: ProfileQuery) -> list[Weighed]:
         plan = Plan(view)
-        refs = self._sure(view, profile)
-        refs += self._hits(plan.whole_names())
+        refs = self._first_hits(view, profile, plan.whole_names())
         weighed = self._compare(view, profile, dict.fromkeys(refs))
         if not any(_whole(each) for each in weighed if each.contact.contact_id not in profile.excluded):
             seen = frozenset(refs)
@@ -96,19 +94,20 @@ class SuggestionEngine:
             weighed += self._compare(view, profile, more)
         return weighed
 
-    def _sure(self, view: ProfileView, profile: ProfileQuery) -> list[int]:
-        """Contacts by exact identifiers; those that a crowd shares are dropped from the profile."""
+    def _first_hits(self, view: ProfileView, profile: ProfileQuery, names: list[Probe]) -> list[int]:
+        """Contacts by exact identifiers, then by names, in one look; identifiers that a crowd shares are dropped."""
         refs = self._index.references(sorted({proof.contact_id for proof in profile.proofs}))
         asked = sure_probes(view)
-        for each, hits in zip(asked, self._index.probe([each.probe for each in asked]), strict=True):
+        found = self._index.probe([*(each.probe for each in asked), *names])
+        for each, hits in zip(asked, found, strict=False):
             if len(hits) <= CROWDED_AT:
                 refs += hits
             elif each.kind:
                 view.forget(each.kind, each.value)
-        return refs
+        return [*refs, *(ref for hits in found[len(asked) :] for ref in hits)]
 
     def _hits(self, probes: list[Probe]) -> list[int]:
-        return [ref for hits in self._index.probe(probes) for ref in hits] if probes else []
+        return [ref for hits in self._index.probe(probes) for ref in hits]
 
     def _compare(self, view: ProfileView, profile: ProfileQuery, refs: Iterable[int]) -> list[Weighed]:
         chosen = sorted(islice(refs, MAX_CANDIDATES))

@@ -40,12 +40,8 @@ def beginning(prefix: str, limit: int = 30) -> Probe:
 class SuggestionIndex(Protocol):
     """What the engine asks of a store; answers depend only on the contacts in it, never on how or when they came."""
 
-    def size(self) -> int:
-        """The number of contacts."""
-        ...
-
-    def words(self, words: Sequence[str]) -> dict[str, WordCounts]:
-        """The counts of those words that the dictionary holds."""
+    def words(self, words: Sequence[str]) -> tuple[int, dict[str, WordCounts]]:
+        """The number of contacts, and the counts of those words that the dictionary holds."""
         ...
 
     def probe(self, probes: Sequence[Probe]) -> list[list[int]]:
