@@ -1,4 +1,4 @@
-"""An installed wheel is whole: it finds its migrations and mappings without a checkout."""
+"""An installed wheel is whole: pages, mappings, migrations and the CRM's package, all without a checkout."""
 
 from __future__ import annotations
 
@@ -21,6 +21,23 @@ print(connector.__file__, migrations_dir(), default_mappings_dir(), schema_probl
 """
 
 
+BESIDE = {"mappings": "mappings", "migrations": "migrations", "salesforce/force-app": "salesforce/force-app"}
+"""Folders beside the package in a checkout, and where the wheel has them below connector/_data."""
+
+
+def shipped() -> set[str]:
+    """Every tracked file that an installation needs, code and data alike, under its name in the wheel."""
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, check=True, capture_output=True, text=True).stdout.split(
+        "\n"
+    )
+    found = {name for name in listed if name.startswith(("connector/", "sandbox/")) and (ROOT / name).is_file()}
+    for folder, place in BESIDE.items():
+        inside = [name for name in listed if name.startswith(f"{folder}/") and (ROOT / name).is_file()]
+        assert inside, folder
+        found |= {f"connector/_data/{place}{name.removeprefix(folder)}" for name in inside}
+    return found
+
+
 def test_migrating_from_a_wheel(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(tmp_path), str(ROOT)]
     built = subprocess.run(command, check=False, capture_output=True, text=True)
@@ -29,6 +46,7 @@ def test_migrating_from_a_wheel(tmp_path: Path) -> None:
     installed = tmp_path / "site"
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(installed)
+        assert shipped() - set(archive.namelist()) == set()
     environ = {**os.environ, "PYTHONPATH": str(installed)}
     done = subprocess.run(
         [sys.executable, "-c", MIGRATE], check=False, capture_output=True, text=True, cwd=tmp_path, env=environ
