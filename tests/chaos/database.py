@@ -42,6 +42,11 @@ class Database:
                 return False
         return True
 
+    def listeners(self) -> int:
+        """How many workers listen for hints on PostgreSQL, which they do once they work."""
+        listening = f"application_name = '{APPLICATION}' AND query LIKE 'LISTEN%'"
+        return len(self.look(f"SELECT pid FROM pg_stat_activity WHERE {listening}"))
+
     def cut_connections(self) -> int:
         """Ends every connection of the service, as a restart of PostgreSQL does; how many there were."""
         ended = self.look(

@@ -131,6 +131,13 @@ class World:
         for port in self.ports:
             assert until(lambda port=port: answers(port), 60, every=0.01), self.last_words()  # type: ignore[misc]
 
+    def cut_connections(self) -> None:
+        """Ends every connection to PostgreSQL under the hands of parts that are at work; one that starts would end."""
+        self.await_answers()
+        workers = sum(each.part == "worker" for each in self.processes)
+        assert until(lambda: self.database.listeners() == workers, 60, every=0.02), self.last_words()
+        assert self.database.cut_connections() > workers
+
     def kill(self, *processes: Process) -> None:
         """Ends these parts as a power cut would; they must not have ended by themselves before."""
         for each in processes:
