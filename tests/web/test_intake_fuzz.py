@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Iterator
+from copy import deepcopy
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -119,7 +120,7 @@ def _broken(body: bytes, chance: random.Random) -> bytes:
         return body[:start] + chance.choice((b"", b"%", b"%ff", b"&&", b"=", b"<x>", b"\0", b"&amp;")) + body[end:]
     for _ in range(chance.randint(1, 2)):
         holder, key = chance.choice(list(_places(root)))
-        holder[key] = chance.choice(JUNK)
+        holder[key] = deepcopy(chance.choice(JUNK))
     return json.dumps(root[0]).encode()
 
 
