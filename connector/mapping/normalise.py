@@ -130,7 +130,7 @@ def _results(
         if not _fits(group, outer):
             continue
         for found in walk(group.each, root, coverage):
-            yield _item(mapping, group, found, headers, accounts, only)
+            yield _item(mapping, group, found, outer, only)
     if not coverage.hits and not coverage.misses:
         coverage.misses["$"] = root
     for path, value in coverage.unread().items():
@@ -151,14 +151,7 @@ def _unread(mapping: SourceMapping, value: Any) -> Event:
     return Event(network, Kind.UNKNOWN, Direction.INBOUND, extra={"keys": keys})
 
 
-def _item(
-    mapping: SourceMapping,
-    group: Group,
-    found: Found,
-    headers: Mapping[str, str],
-    accounts: frozenset[str],
-    only: str | None,
-) -> ItemResult:
+def _item(mapping: SourceMapping, group: Group, found: Found, outer: Scope, only: str | None) -> ItemResult:
     if group.wrap and isinstance(found.item, (str, int)):
         found = Found(found.path, {group.wrap: found.item}, found.frames)
     if type(found.item) is not dict:
@@ -166,7 +159,7 @@ def _item(
         return ItemWrong("item_malformed", f"Here {needed} is needed.", "Ask the sender, or change `each`.").at(
             found.path
         )
-    scope = Scope(found.item, found.frames, headers, accounts, group.lets)
+    scope = outer.of_item(found.item, found.frames, group.lets)
     try:
         rule = next((each for each in group.rules if each.condition(scope)), group.unknown)
         event = _lenient(mapping, rule, scope, only) if rule.kind in _LENIENT else build(mapping, rule, scope, only)

@@ -7,7 +7,7 @@ same result ten times faster. Nothing in it can loop or grow: length, functions 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any
 
 import jmespath
@@ -36,9 +36,12 @@ class PathFailed(ValueError):
 
 
 class Scope:
-    """What a path can see: the item, the envelopes around it, the kept headers, the named values."""
+    """What a path can see: the item, the envelopes around it, the kept headers, the named values.
 
-    __slots__ = ("accounts", "frames", "headers", "item", "lets", "memo")
+    ``kept`` is what was worked out once for all items of the body.
+    """
+
+    __slots__ = ("accounts", "frames", "headers", "item", "kept", "lets", "memo")
 
     def __init__(
         self,
@@ -54,6 +57,13 @@ class Scope:
         self.accounts = accounts
         self.lets = lets
         self.memo: dict[str, Any] = {}
+        self.kept: dict[Hashable, Any] = {}
+
+    def of_item(self, item: Any, frames: Sequence[Any], lets: Mapping[str, Getter]) -> Scope:
+        """The scope of an item of the same body."""
+        scope = Scope(item, frames, self.headers, self.accounts, lets)
+        scope.kept = self.kept
+        return scope
 
     def named(self, name: str) -> Any:
         """The value named under `let`, worked out at most once an item."""

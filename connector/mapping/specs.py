@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 from connector.mapping.paths import Getter, PathInvalid, Scope, compile_path
 from connector.mapping.times import FORMATS, parse_time
@@ -208,7 +208,7 @@ def _lookup(node: Node, frame: Frame) -> Getter:
     if stated is None or not frame.findings.closed(stated, ("in", "by", "key", "unwrap"), ("in", "by")):
         return _nothing
     where, by = frame.path(stated.get("in")), compile_spec(stated.get("by") or stated, frame)
-    keys = frame.findings.texts(stated.get("key")) or ("id",)
+    keys = tuple(frame.findings.texts(stated.get("key")) or ("id",))
     unwrap = frame.findings.text(stated.get("unwrap"))
     take = node.get("take")
     taken: Callable[[Any], Any] = _take(take, frame)
@@ -217,7 +217,10 @@ def _lookup(node: Node, frame: Frame) -> Getter:
         wanted = _joinable(by(scope))
         if wanted is None:
             return None
-        return taken(_pick(where(scope), wanted, keys, unwrap))
+        entries = where(scope)
+        if isinstance(entries, list):
+            return taken(_by_id(entries, keys, unwrap, scope.kept).get(wanted))
+        return taken(_unwrapped(entries.get(wanted), unwrap) if isinstance(entries, Mapping) else None)
 
     return look
 
@@ -229,15 +232,21 @@ def _take(node: Node | None, frame: Frame) -> Callable[[Any], Any]:
     return lambda value: search(Scope(value, (), {}, frozenset(), {}))
 
 
-def _pick(where: Any, wanted: str, keys: Sequence[str], unwrap: str) -> Any:
-    """The entry under the wanted id: of an object by its key, of a list by the id inside each entry."""
-    if isinstance(where, Mapping):
-        return _unwrapped(where.get(wanted), unwrap)
-    for each in where if isinstance(where, list) else []:
-        entry = _unwrapped(each, unwrap)
-        if isinstance(entry, Mapping) and any(_joinable(entry.get(key)) == wanted for key in keys):
-            return entry
-    return None
+def _by_id(entries: list[Any], keys: tuple[str, ...], unwrap: str, kept: dict[Hashable, Any]) -> dict[str, Any]:
+    """The entries of a list by the ids inside each; the first of an id counts.
+
+    Made once a list: a batch looks in the same list for every item.
+    """
+    known = kept.get((id(entries), keys, unwrap))
+    if known is None:
+        found: dict[str, Any] = {}
+        for each in entries:
+            entry = _unwrapped(each, unwrap)
+            for name in map(_joinable, map(entry.get, keys)) if isinstance(entry, Mapping) else ():
+                if name is not None:
+                    found.setdefault(name, entry)
+        known = kept[id(entries), keys, unwrap] = (found, entries)  # kept with it, so that its id stays its own
+    return cast("dict[str, Any]", known[0])
 
 
 def _unwrapped(entry: Any, unwrap: str) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from typing import Any
+from unittest.mock import Mock
 
 import jmespath
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connector.domain.events import Event
+from connector.mapping import specs
 from connector.mapping.channels import load_channels
 from connector.mapping.loader import load_mappings, parse_mapping
 from connector.mapping.normalise import Normalised
@@ -347,6 +349,19 @@ def test_an_edit_or_a_delete_without_an_item_is_a_failure() -> None:
     for kind in ("message_edit", "post_delete"):
         result = run(f"  - each: '@'\n    rules: [{{kind: {kind}}}]\n", {"a": 1})
         assert result.failures[0].code == "field_missing"
+
+
+def test_a_batch_reads_the_list_that_its_items_look_in_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    items = (
+        "  - each: list[]\n    set:\n      text: {lookup: {in: ^users, by: id, unwrap: data}, take: name}\n"
+        "    rules: [{kind: message}]\n"
+    )
+    users = [{"data": {"id": number % 30, "name": f"name {number}"}} for number in range(40)]
+    unwrapped = Mock(wraps=specs._unwrapped)
+    monkeypatch.setattr(specs, "_unwrapped", unwrapped)
+    result = run(items, {"users": users, "list": [{"id": number} for number in range(40)]})
+    assert [event.text for event in result.events] == [*(f"name {number}" for number in range(30)), *[None] * 10]
+    assert unwrapped.call_count == len(users)
 
 
 def test_too_many_items_are_one_failure() -> None:
