@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+from dataclasses import replace
 from datetime import timedelta
+from socket import gethostname
 
 import pytest
 from sqlalchemy import select
 
 from connector.domain.events import format_time
+from connector.errors import CrmUnavailable
 from connector.flows.contact_index import rebuild_index
 from connector.flows.sync import sync_once, sync_when_due
+from connector.flows.sync.contacts import sync_contacts
+from connector.flows.sync.turn import this_process
 from connector.store.crm_state import read_state, write_state
 from connector.store.suggestion_index import SqlSuggestionIndex
 from connector.store.tables import crm_contacts, crm_users
@@ -168,6 +175,13 @@ def test_an_object_that_the_org_does_not_have_is_no_fault(crm: CrmDesk) -> None:
     assert crm.sync().interactions["MessagingSession"] == 0
 
 
+def contacts_called(crm: CrmDesk, start: str) -> set[str]:
+    """The ids of the stored contacts whose last name begins so."""
+    statement = select(crm_contacts.c.crm_id).where(crm_contacts.c.last_name.like(f"{start}%"))
+    with crm.store.read() as connection:
+        return set(connection.execute(statement).scalars())
+
+
 def test_a_reading_that_breaks_off_goes_on_where_it_was(crm: CrmDesk) -> None:
     assert crm.org is not None
     for number in range(3):
@@ -177,14 +191,57 @@ def test_a_reading_that_breaks_off_goes_on_where_it_was(crm: CrmDesk) -> None:
         crm.sync()
     crm.org.faults()
     crm.sync()
-    with crm.store.read() as connection:
-        assert len(connection.execute(select(crm_contacts).where(crm_contacts.c.last_name.like("Person%"))).all()) == 3
+    assert len(contacts_called(crm, "Person")) == 3
+
+
+@pytest.mark.parametrize("batch", [1, 3, 500])
+def test_records_of_one_stamp_at_the_border_of_pages_are_all_read_though_every_page_breaks_once(
+    crm: CrmDesk, monkeypatch: pytest.MonkeyPatch, batch: int
+) -> None:
+    assert crm.org is not None
+    monkeypatch.setattr("connector.flows.sync.pull.BATCH", batch)
+    org = crm.org.server.org
+    monkeypatch.setattr(org, "config", replace(org.config, page_size=2))
+    people = [crm.person(LastName=f"Person{number}") for number in range(7)]
+    with org.db.transaction():
+        org.db.run("UPDATE Contact SET SystemModstamp = (SELECT min(SystemModstamp) FROM Contact) - 3600000")
+    for page in range(4):
+        crm.org.faults({"fault": "unavailable", "on": ["query"], "skip": page})
+        with pytest.raises(CrmUnavailable):
+            sync_contacts(crm.ctx, crm.org.gateway)
+    crm.org.faults()
+    sync_contacts(crm.ctx, crm.org.gateway)
+    assert contacts_called(crm, "Person") == set(people)
+
+
+def test_an_answer_that_lacks_its_last_record_loses_no_contact(crm: CrmDesk) -> None:
+    assert crm.org is not None
+    people = [crm.person(LastName=f"Person{number}") for number in range(3)]
+    crm.org.faults({"fault": "short_list", "on": ["query"]})
+    with pytest.raises(CrmUnavailable, match="lacks records"):
+        crm.sync()
+    crm.org.faults()
+    crm.sync()
+    assert contacts_called(crm, "Person") == set(people)
 
 
 def test_one_process_reads_at_a_time(crm: CrmDesk) -> None:
     with crm.store.begin() as uow:
         write_state(uow, "sync", {"until": uow.database_now() + 60_000})
     assert sync_once(crm.ctx).is_busy
+
+
+def test_a_reading_that_was_killed_holds_nobody_up(crm: CrmDesk, person: str) -> None:
+    dead = subprocess.Popen(["true"])
+    dead.wait()
+    here, elsewhere = f"{gethostname()} {dead.pid} life", f"another-machine {dead.pid} life"
+    before_a_restart = f"{gethostname()} {os.getpid()} another life"
+    busy = []
+    for holder in (this_process(), elsewhere, here, before_a_restart):
+        with crm.store.begin() as uow:
+            write_state(uow, "sync", {"until": uow.database_now() + 60_000, "by": holder})
+        busy.append(sync_once(crm.ctx).is_busy)
+    assert busy == [True, True, False, False]
 
 
 def test_many_processes_share_one_schedule_that_the_budget_allows(crm: CrmDesk) -> None:

@@ -16,7 +16,8 @@ from connector.flows.sync.cases import FIELDS as CASE_FIELDS
 from connector.flows.sync.cases import CaseReader
 from connector.flows.sync.contacts import FIELDS as CONTACT_FIELDS
 from connector.flows.sync.contacts import USER_FIELDS, sync_contacts, sync_users
-from connector.flows.sync.pull import TURN, Progress, end_turn, take_turn
+from connector.flows.sync.pull import Progress
+from connector.flows.sync.turn import TURN, end_turn, take_turn
 from connector.mapping.crm import CrmMapping
 from connector.mapping.crm_born import OBJECTS
 from connector.store.crm_state import hold_state, read_state, write_state

@@ -10,7 +10,8 @@ from typing import TypeVar
 from connector.crm.port import CRM, Record
 from connector.domain.events import format_time
 from connector.flows.context import Context
-from connector.store.crm_state import hold_state, read_state, write_state
+from connector.flows.sync.turn import extend_turn
+from connector.store.crm_state import read_state, write_state
 from connector.store.unit_of_work import UnitOfWork
 
 T = TypeVar("T")
@@ -22,8 +23,6 @@ LOOKBACK = timedelta(minutes=5)
 DELETED_EVERY = timedelta(minutes=15)
 DELETED_REACH = timedelta(days=14)
 """The org keeps its list of deleted records for 15 days; after a longer pause only a full reading knows."""
-
-TURN, TURN_MS = "sync", 600_000
 
 Progress = Callable[[str, int], None]
 Handle = Callable[[UnitOfWork, Sequence[Record]], int]
@@ -99,26 +98,6 @@ def note_deletions(ctx: Context, obj: str, until: datetime) -> None:
 def _looked_until(ctx: Context, obj: str) -> datetime | None:
     with ctx.store.read() as connection:
         return parse_time(read_state(connection, f"deletions:{obj}").get("until"))
-
-
-def take_turn(ctx: Context) -> bool:
-    """Whether this process may read now; one does at a time."""
-    with ctx.store.begin() as uow:
-        if int(hold_state(uow, TURN).get("until", 0)) > uow.database_now():
-            return False
-        extend_turn(uow)
-    return True
-
-
-def extend_turn(uow: UnitOfWork) -> None:
-    """Keeps the turn of a reading that goes on; of one that died it lapses."""
-    write_state(uow, TURN, {**read_state(uow.connection, TURN), "until": uow.database_now() + TURN_MS})
-
-
-def end_turn(ctx: Context) -> None:
-    """Lets others read."""
-    with ctx.store.begin() as uow:
-        write_state(uow, TURN, {**hold_state(uow, TURN), "until": 0})
 
 
 def batches(values: Iterable[T], size: int) -> Iterator[list[T]]:
