@@ -215,7 +215,11 @@ def _read(
 
 def place_in(gap: str, rest: str, where: int, places: tuple[str, ...]) -> str:
     """The contact's place that a piece is or ends with; a two-letter code counts only at the end of the handle."""
-    return next((place for place in places if _is_place(gap, rest, where, place)), "")
+    for place in places:
+        # Most places share nothing with the piece, which is quickly seen.
+        if (place in gap or (len(rest) > 3 and place.startswith(rest))) and _is_place(gap, rest, where, place):
+            return place
+    return ""
 
 
 def _is_place(gap: str, rest: str, where: int, place: str) -> bool:

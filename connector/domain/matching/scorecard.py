@@ -28,8 +28,10 @@ class Scorecard:
 
     def log_odds(self, features: Features) -> float:
         """The pair's log-odds, as if there were no other candidate."""
-        weights = self.weights
-        return sum(weights.get(name, 0.0) * value for name, value in features.items())
+        weights, total = self.weights, 0.0
+        for name, value in features.items():
+            total += weights.get(name, 0.0) * value
+        return total
 
     def compete(self, odds: Sequence[float]) -> list[float]:
         """For each pair the log-odds that are left when the other candidates are taken into account."""
