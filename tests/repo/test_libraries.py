@@ -1,0 +1,49 @@
+"""Exactly one module knows each outside library that could be another one day."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+KNOWN_BY = {
+    "a2wsgi": "connector/web/front.py",
+    "alembic": "connector/store/migrate.py",
+    "anyascii": "connector/domain/matching/folding.py",
+    "argon2": "connector/flows/people.py",
+    "email_validator": "connector/domain/identifiers.py",
+    "feedparser": "connector/mapping/bodies.py",
+    "jmespath": "connector/mapping/paths.py",
+    "lxml": "connector/crm/package.py",
+    "nicknames": "connector/domain/matching/nicks.py",
+    "phonenumbers": "connector/domain/identifiers.py",
+    "rapidfuzz": "connector/domain/matching/similarity.py",
+    "simple_salesforce": "connector/crm/salesforce.py",
+}
+
+
+def imported(path: Path) -> Iterator[str]:
+    """The outermost name of everything a module imports."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (each.name.partition(".")[0] for each in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+            yield node.module.partition(".")[0]
+
+
+@pytest.fixture(scope="module")
+def importers() -> dict[str, set[str]]:
+    """Which modules of the service import each library."""
+    found: dict[str, set[str]] = {name: set() for name in KNOWN_BY}
+    for path in sorted((ROOT / "connector").rglob("*.py")):
+        for name in found.keys() & set(imported(path)):
+            found[name].add(str(path.relative_to(ROOT)))
+    return found
+
+
+@pytest.mark.parametrize("library", sorted(KNOWN_BY))
+def test_a_library_is_known_to_one_module(importers: dict[str, set[str]], library: str) -> None:
+    assert importers[library] == {KNOWN_BY[library]}
