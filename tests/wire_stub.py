@@ -91,6 +91,18 @@ class WireStub:
             return refusal(400, "EXCEEDED_ID_LIMIT")
         return answer([self._row(obj, key, row) for row in rows])
 
+    def update(self, request: Request) -> Response:
+        return answer([self._changed(row) for row in orjson.loads(request.get_data())["records"]])
+
+    def _changed(self, row: dict[str, Any]) -> dict[str, Any]:
+        known = self.records[row["attributes"]["type"]]
+        found = next((each for each in known.values() if each["Id"] == row["id"]), None)
+        if found is None or found["IsDeleted"]:
+            error = {"statusCode": "ENTITY_IS_DELETED", "message": "entity is deleted", "fields": []}
+            return {"success": False, "errors": [error]}
+        found |= {name: value for name, value in row.items() if name not in ("attributes", "id")}
+        return {"id": row["id"], "success": True, "errors": []}
+
     def _row(self, obj: str, key: str, row: dict[str, Any]) -> dict[str, Any]:
         long = [name for name, value in row.items() if isinstance(value, str) and len(value) > LONGEST]
         if long:
@@ -155,6 +167,7 @@ def _always(response: Response) -> Reply:
 
 _ROUTES: list[tuple[str, Callable[..., Response]]] = [
     (r"/composite/sobjects/(\w+)/(\w+)", WireStub.upsert),
+    (r"/composite/sobjects", WireStub.update),
     (r"/query(?:All)?/", WireStub.query),
     (r"/sobjects/(\w+)/describe", WireStub.describe),
     (r"/sobjects/(\w+)/deleted/", WireStub.deleted),

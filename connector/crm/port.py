@@ -95,6 +95,13 @@ class CRM(Protocol):
         """
         ...
 
+    def update(self, obj: str, records: Mapping[str, Record]) -> list[RowResult]:
+        """One result per record, in order, each record under its record id; one that is gone is not made again.
+
+        Faults of a whole call raise as with ``upsert``.
+        """
+        ...
+
     def keyed(self, obj: str, key_field: str, keys: Sequence[str]) -> Mapping[str, str]:
         """Of these external keys, those the CRM already has, each with its record id."""
         ...

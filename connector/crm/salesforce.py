@@ -74,16 +74,26 @@ class SalesforceGateway:
         Raises Retryable or Misconfigured for a whole call; then nothing is known of its records. ``assign`` lets the
         org's assignment rules choose the owner.
         """
-        path = f"composite/sobjects/{obj}/{key_field}"
-        headers = {"Sforce-Auto-Assign": "TRUE" if assign else "FALSE"}
         # The same key twice in one call is refused by the org: the later record is the newer state.
         rows = {record[key_field]: record for record in records}
-        unique = list(rows.values())
-        results: list[RowResult] = []
-        for start in range(0, len(unique), BATCH):
-            results += send_rows(lambda part: self._patch(path, obj, part, headers), unique[start : start + BATCH])
+        results = self._send(f"composite/sobjects/{obj}/{key_field}", obj, list(rows.values()), assign=assign)
         by_key = dict(zip(rows, results, strict=True))
         return [by_key[record[key_field]] for record in records]
+
+    def update(self, obj: str, records: Mapping[str, Record]) -> list[RowResult]:
+        """One result per record, in order, each record under its record id, by Collections of at most 200.
+
+        A record that was deleted stays deleted (REMAP), where an upsert by external key would make a second one.
+        """
+        rows = [{"id": record_id, **record} for record_id, record in records.items()]
+        return self._send("composite/sobjects", obj, rows, assign=False)
+
+    def _send(self, path: str, obj: str, rows: Sequence[Record], *, assign: bool) -> list[RowResult]:
+        headers = {"Sforce-Auto-Assign": "TRUE" if assign else "FALSE"}
+        results: list[RowResult] = []
+        for start in range(0, len(rows), BATCH):
+            results += send_rows(lambda part: self._patch(path, obj, part, headers), rows[start : start + BATCH])
+        return results
 
     def _patch(self, path: str, obj: str, rows: Sequence[Record], headers: Mapping[str, str]) -> list[RowResult]:
         body = {"allOrNone": False, "records": [{"attributes": {"type": obj}, **row} for row in rows]}

@@ -47,7 +47,9 @@ def _parents(ctx: Context, sent: Sent, rows: Sequence[Claimed]) -> tuple[set[str
     with ctx.store.read() as connection:
         if sent.obj.kind == "case":
             found = [each.row for each in case_rows(connection, keys).values()]
-            return _named(found, "profile_id"), _named(found, "parent_id")
+            # A case that the CRM had may itself be what a person has deleted.
+            had = {row.external_key for row in rows if row.crm_id is not None}
+            return _named(found, "profile_id"), _named(found, "parent_id") | had
         if sent.obj.kind == "interaction":
             said = list(interaction_rows(connection, keys).values())
             ours = [row for row in said if row.case_origin == "connector"]

@@ -182,14 +182,21 @@ def _call(crm: CRM, batch: Batch, sent: Sent) -> None:
     lost = [row.external_key for row in new if obj.once and batch.wanted[row.external_key].tried]
     # After a lost answer the record may be there, and its create-only fields belong to the CRM since.
     there = crm.keyed(obj.name, obj.key, lost) if lost else {}
-    created = {row.id for row in new if row.external_key not in there}
-    for assign in (False, True):
-        part = [row for row in batch.changed if (obj.assign and row.id in created) is assign]
-        if part and not batch.is_late:
-            sent.called.update(row.id for row in part)
-            records = [record_of(obj, row, batch.wanted[row.external_key], creates=row.id in created) for row in part]
-            results = crm.upsert(obj.name, obj.key, records, assign=assign)
-            sent.results.update(zip((row.id for row in part), results, strict=True))
+    known = {row.id: row.crm_id or there.get(row.external_key) for row in batch.changed}
+    # What belongs to people once it is made is changed by its record id: one that they deleted is not made again.
+    theirs = [row for row in batch.changed if obj.once and known[row.id]]
+    ours = [row for row in batch.changed if not (obj.once and known[row.id])]
+    for part, creates in ((theirs, False), (ours, bool(obj.once))):
+        if not part or batch.is_late:
+            continue
+        sent.called.update(row.id for row in part)
+        records = [record_of(obj, row, batch.wanted[row.external_key], creates=creates) for row in part]
+        if part is theirs:
+            by_id = {known[row.id] or "": record for row, record in zip(part, records, strict=True)}
+            results = crm.update(obj.name, by_id)
+        else:
+            results = crm.upsert(obj.name, obj.key, records, assign=obj.assign and creates)
+        sent.results.update(zip((row.id for row in part), results, strict=True))
 
 
 def _calls(crm: CRM) -> int:

@@ -30,8 +30,8 @@ OPERATION = {"service": "crm.case.attach", "marketing": "message.promo"}
 ENDED = {"declined", "withdrawn", "expired", "revoked", "invalidated", "superseded", "erased"}
 STEPS = (
     "yes", "yes", "mixed", "no", "not_now", "withdraw", "withdraw_purpose", "withdraw_contact", "withdraw_by_old_link",
-    "invalidate", "prove", "hold", "release", "wait", "wait_long", "new_wording", "join", "delete", "restore",
-    "suggest", "replay", "deliver", "deliver", "happy",
+    "invalidate", "prove", "hold", "release", "wait", "wait_long", "new_wording", "join", "delete",
+    "restore", "suggest", "replay", "deliver", "deliver", "happy",
 )  # fmt: skip
 
 
@@ -73,6 +73,7 @@ class World:
         self.deleted: set[str] = set()
         self.pairs: dict[tuple[str, str], Pair] = {}
         self.version = 1
+        self.worded_at = clock()
         self.calls: list[tuple[Callable[[], Receipt], Receipt]] = []
         self.old_links: dict[str, tuple[str, str]] = {}
         self.keys = 0
@@ -260,12 +261,18 @@ class World:
     def wait(self, rng: random.Random) -> None:
         self.clock.move(hours=rng.randint(1, 100))
 
+    def clock_back(self, rng: random.Random) -> None:
+        """Another host's clock is behind, or this one was set right; a wording in force was in force before that."""
+        back = timedelta(hours=rng.randint(1, 60))
+        self.clock.now = max(self.clock() - back, self.worded_at)
+
     def wait_long(self, rng: random.Random) -> None:
         self.clock.move(days=rng.choice([15, 95, 300, 400]))
 
     def new_wording(self, rng: random.Random) -> None:
         """What is agreed to changes in substance: everybody must be asked again."""
         self.clock.move(minutes=1)
+        self.worded_at = self.clock()
         self.version += 1
         self.desk.ctx = replace(
             self.desk.ctx, consent=with_new_version(self.desk.ctx.consent, self.version, self.clock())

@@ -227,6 +227,11 @@ class Bent:
         self.written += [(obj, record) for record in records]
         return instead if instead is not None else self._crm.upsert(obj, key_field, records, assign=assign)
 
+    def update(self, obj: str, records: Mapping[str, Record]) -> list[RowResult]:
+        instead = self.before(obj, list(records.values()))
+        self.written += [(obj, record) for record in records.values()]
+        return instead if instead is not None else self._crm.update(obj, records)
+
     def fields(self, obj: str) -> Mapping[str, Mapping[str, Any]] | None:
         return None if obj == self.missing else self._crm.fields(obj)
 

@@ -18,6 +18,7 @@ from sqlalchemy import event, select
 
 from connector.domain.consent import Answer, LinkRecord
 from connector.domain.links import Permit
+from connector.errors import ConnectorError
 from connector.flows import access, consent
 from connector.flows.consent import acts, ending, merging, upkeep
 from connector.mapping.purposes import ConsentRegistry
@@ -209,7 +210,7 @@ def walks_until_found(migrated_file: Path, folder: Path) -> int | None:
             with fresh_world(migrated_file, folder) as world:
                 for _ in range(LENGTH):
                     world.do(rng.choice(STEPS), rng)
-        except AssertionError:
+        except (AssertionError, ConnectorError):
             return number
     return None
 

@@ -214,6 +214,14 @@ def test_a_late_yes_does_not_outlive_the_no_that_followed_it(desk: Desk, clock: 
     assert desk.yes(account).first.state == "active"
 
 
+def test_what_is_said_now_undoes_also_what_a_clock_ahead_of_ours_has_written(desk: Desk, clock: FakeClock) -> None:
+    account = desk.account("grace_p")
+    desk.yes(account)
+    clock.move(hours=-3)
+    assert desk.undo(account).changed
+    assert desk.reason(account) == "withdrawn"
+
+
 def test_unlink_all_reaches_every_account_of_the_contact(desk: Desk) -> None:
     accounts = [desk.account("grace_p"), desk.account("grace.p", "instagram")]
     for each in accounts:

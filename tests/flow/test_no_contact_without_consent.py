@@ -1,8 +1,9 @@
 """The promise of the product, over all code paths together.
 
 No record of a social account names a contact in the CRM unless that person's consent stands right then. Deliveries,
-answers, withdrawals, the clock, merges, deletions and failures of the CRM come in any order; a recording CRM asks
-an oracle that shares no code with the connector (consent_world) about every record it is sent.
+answers, withdrawals, the clock forwards and backwards, merges and their undoing, deletions, calls logged by agents,
+failures of the CRM, workers that die or stand still in a call, and changes while a call is under way come in any order;
+a recording CRM asks an oracle that shares no code with the connector (consent_world) about every record it is sent.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import json
 import random
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
@@ -29,10 +30,14 @@ from connector.errors import CrmUnavailable
 from connector.flows.consent import WithdrawConsent
 from connector.flows.ingest import ingest_once
 from connector.flows.sources import Source
+from connector.flows.sync.born import BornReader
 from connector.flows.sync.contacts import take_contacts
+from connector.flows.upkeep import give_back_expired
 from connector.flows.writeback import drain_once
 from connector.mapping.crm import load_crm_mapping
+from connector.mapping.crm_born import OBJECTS
 from connector.mapping.loader import load_mappings
+from connector.store import outbox_shelf
 from connector.store.accept import GroupCommit
 from connector.store.crm_state import write_state
 from connector.store.inbox import NewDelivery
@@ -44,46 +49,78 @@ from tests.flow.consenting import ADA, CUSTOMER, MAPPINGS, Desk, desk_on
 
 SOURCES = load_mappings(MAPPINGS)
 CRM_MAPPING = load_crm_mapping(MAPPINGS / "crm" / "salesforce.yml")
+TASK = next(each for each in OBJECTS if each.name == "Task")
 CUSTOMERS = ("c1", "c2")
 STEPS = (
     "post", "post", "post_again", "revoke_there", "happy", "happy", "yes", "mixed", "no", "withdraw",
     "withdraw_purpose",
     "withdraw_contact", "withdraw_by_old_link", "invalidate", "prove", "hold", "release", "wait", "wait_long",
-    "new_wording", "join", "delete", "restore", "replay", "deliver", "deliver", "deliver_badly",
+    "new_wording", "join", "delete", "restore", "replay", "deliver", "deliver", "deliver_badly", "deliver_late",
+    "log_a_call", "die_in_a_call", "change_during_a_call", "change_during_a_call", "stand_still_in_a_call",
+    "stand_still_in_a_call", "clock_back",
 )  # fmt: skip
+CHANGES = ("yes", "mixed", "no", "withdraw", "withdraw_contact", "invalidate", "hold", "release", "wait_long",
+           "new_wording", "join", "delete", "post", "revoke_there")  # fmt: skip
+"""What may happen while a call to the CRM is under way."""
+
+Names = Mapping[str, "str | None"]
+"""Who may be named for each account."""
+
+
+class Died(BaseException):
+    """The worker is no more: nothing after this line was done."""
 
 
 @dataclass(slots=True)
 class RecordingCrm:
-    """A CRM that keeps what it is sent, asks ``judge`` about every contact named, and fails when told to."""
+    """A CRM that keeps what it is sent, asks ``judge`` about every contact named, and fails when told to.
 
-    judge: Callable[[str, str, str], None]
+    The judge goes by what was so when the call began; what happens ``meanwhile`` must be put right by a later call.
+    """
+
+    names: Callable[[], Names]
+    judge: Callable[[str, str, str, Names], None]
+    meanwhile: Callable[[], None] | None = None
     contacts: dict[tuple[str, str], str | None] = field(default_factory=dict)
     ids: dict[tuple[str, str], str] = field(default_factory=dict)
     fail: Callable[[], str] = field(default=lambda: "")
     sent: int = 0
 
     def upsert(self, obj: str, key_field: str, records: Sequence[Record], *, assign: bool = False) -> list[RowResult]:
-        mode = self.fail()
+        return self.call(obj, [(str(each[key_field]), each) for each in records])
+
+    def update(self, obj: str, records: Mapping[str, Record]) -> list[RowResult]:
+        keys = {record_id: key for (_, key), record_id in self.ids.items()}
+        return self.call(obj, [(keys[record_id], each) for record_id, each in records.items()])
+
+    def call(self, obj: str, records: Sequence[tuple[str, Record]]) -> list[RowResult]:
+        mode, names = self.fail(), self.names()
+        if self.meanwhile is not None:
+            change, self.meanwhile = self.meanwhile, None
+            change()
         if mode == "away":
             raise CrmUnavailable
         if mode == "locked":
             return [RowResult(Outcome.RETRY) for _ in records]
-        results = [self.take(obj, key_field, each) for each in records]
+        if mode == "died before":
+            raise Died
+        results = [self.take(obj, key, each, names) for key, each in records]
         if mode == "answer lost":
             raise CrmUnavailable
+        if mode == "died after":
+            raise Died
         return results
 
-    def take(self, obj: str, key_field: str, record: Record) -> RowResult:
+    def take(self, obj: str, key: str, record: Record, names: Names) -> RowResult:
         self.sent += 1
-        key = str(record[key_field])
         for name in ("ContactId", "Contact__c"):
             if name in record:
                 self.contacts[obj, key] = record[name]
                 if record[name] is not None:
-                    self.judge(obj, key, record[name])
+                    self.judge(obj, key, record[name], names)
         known = (obj, key) in self.ids
-        crm_id = self.ids.setdefault((obj, key), f"a00{len(self.ids):012d}AAA")
+        prefix = "500" if obj == "Case" else "a00"
+        crm_id = self.ids.setdefault((obj, key), f"{prefix}{len(self.ids):012d}AAA")
         return RowResult(Outcome.OK, crm_id, created=not known)
 
     def keyed(self, obj: str, key_field: str, keys: Sequence[str]) -> Mapping[str, str]:
@@ -106,7 +143,7 @@ class WholeWorld(World):
     def __init__(self, desk: Desk, clock: FakeClock) -> None:
         self.number = 0
         self.bodies: list[bytes] = []
-        self.crm = RecordingCrm(self.judge)
+        self.crm = RecordingCrm(self.names, self.judge)
         sources = {"social_case": Source("social_case", SOURCES["social_case"], ("a secret",), ("brand-1",))}
         desk.ctx = replace(desk.ctx, sources=sources, crm=cast(CRM, self.crm), crm_mapping=CRM_MAPPING)
         super().__init__(desk, clock)
@@ -148,9 +185,12 @@ class WholeWorld(World):
         while ingest_once(self.desk.ctx).claimed:
             pass
 
-    def judge(self, obj: str, key: str, contact: str) -> None:
+    def names(self) -> Names:
+        return {each: self.allowed(each, "service") for each in self.profiles}
+
+    def judge(self, obj: str, key: str, contact: str, names: Names) -> None:
         profile = self.account_behind(obj, key)
-        assert contact == self.allowed(profile, "service"), f"{obj} named a contact without a consent that stands"
+        assert contact == names[profile], f"{obj} named a contact without a consent that stands"
 
     def account_behind(self, obj: str, key: str) -> str:
         if obj == "Social_Profile__c":
@@ -181,6 +221,7 @@ class WholeWorld(World):
 
     def deliver(self, rng: random.Random) -> None:
         self.crm.fail = lambda: ""
+        self.retry_the_dead()
         self.drain()
         for (obj, key), contact in self.crm.contacts.items():
             assert contact == self.allowed(self.account_behind(obj, key), "service"), (
@@ -196,6 +237,66 @@ class WholeWorld(World):
         for _ in range(3):
             drain_once(self.desk.ctx, flush=True)
             self.hurry()
+
+    def deliver_late(self, rng: random.Random) -> None:
+        """Time has passed, and the clock's round was not made yet: what is sent goes by the time of its sending."""
+        self.clock.move(days=rng.choice([364, 365, 729, 730, 731]))
+        self.crm.fail = lambda: ""
+        self.post(rng)
+        self.drain()
+
+    def change_during_a_call(self, rng: random.Random) -> None:
+        """Something changes between the asking of the gate and the CRM's taking of the records."""
+        self.post(rng)
+        self.crm.meanwhile = lambda: getattr(self, rng.choice(CHANGES))(rng)
+        self.crm.fail = lambda: ""
+        self.drain()
+        self.crm.meanwhile = None
+
+    def stand_still_in_a_call(self, rng: random.Random) -> None:
+        """A worker's call reaches the CRM only after others have taken its rows over and sent them as they are now."""
+
+        def overtaken() -> None:
+            getattr(self, rng.choice(CHANGES))(rng)
+            give_back_expired(self.desk.ctx, everything=True)
+            self.drain()
+
+        self.post(rng)
+        self.hurry()
+        self.crm.meanwhile = overtaken
+        self.crm.fail = lambda: ""
+        drain_once(self.desk.ctx, flush=True)
+        self.crm.meanwhile = None
+
+    def die_in_a_call(self, rng: random.Random) -> None:
+        """The worker is killed before the CRM took the records, or before their answer came."""
+        self.post(rng)
+        self.crm.fail = lambda: rng.choice(["died before", "died after", ""])
+        for _ in range(3):
+            self.hurry()
+            with suppress(Died):
+                drain_once(self.desk.ctx, flush=True)
+            give_back_expired(self.desk.ctx, everything=True)
+
+    def retry_the_dead(self) -> None:
+        """What ended its worker three times waits for a person, who tries it again."""
+        with self.desk.store.begin() as uow:
+            outbox_shelf.retry(uow)
+
+    def log_a_call(self, rng: random.Random) -> None:
+        """An agent logs a call on one of our cases, with any contact: that is not the CRM's own word."""
+        with self.desk.store.begin() as uow:
+            known = select(cases.c.crm_id).where(cases.c.origin == "connector", cases.c.crm_id.is_not(None))
+            ours = sorted(uow.connection.execute(known).scalars())
+            if not ours:
+                return
+            self.number += 1
+            stamp = format_time(self.clock())
+            task = {
+                "Id": f"00T{self.number:012d}AAA", "WhatId": rng.choice(ours), "WhoId": rng.choice(self.contacts),
+                "Status": "Completed", "CreatedDate": stamp, "SystemModstamp": stamp,
+            }  # fmt: skip
+            BornReader(self.desk.ctx, TASK, lambda _ids: None).take(uow, [task])
 
     def drain(self) -> None:
         for _ in range(100):
@@ -263,7 +364,7 @@ def whole_world(migrated_file: Path, folder: Path) -> Iterator[WholeWorld]:
 
 
 @settings(
-    max_examples=12,
+    max_examples=20,
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],

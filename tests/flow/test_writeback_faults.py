@@ -251,6 +251,18 @@ def test_a_case_that_somebody_deleted_in_the_crm_stays_deleted(crm: CrmDesk) -> 
     assert crm.record(INTERACTION, said_id_of(account))["Summary__c"] == "and another thing"
 
 
+def test_a_case_deleted_in_the_crm_a_moment_ago_is_not_made_again_by_a_change(crm: CrmDesk) -> None:
+    assert crm.org is not None
+    account = crm.account("ada")
+    crm.send()
+    crm.org.delete("Case", crm.row(CASE, case_id_of(account)).crm_id)
+    crm.change_case(case_id_of(account), inbound_touches=3)
+    assert crm.send().dead == 0
+    assert crm.org.rows("SELECT Id FROM Case WHERE IsDeleted = false") == []
+    assert crm.case_row(case_id_of(account)).is_deleted
+    assert crm.row(CASE, case_id_of(account)).state == "sent"
+
+
 def test_a_part_filled_batch_waits_a_moment_for_more(crm: CrmDesk) -> None:
     crm.account("ada")
     waiting = drain_once(crm.ctx)

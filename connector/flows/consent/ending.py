@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from connector.domain.consent import (
     Actor,
@@ -28,6 +28,7 @@ from connector.store.unit_of_work import UnitOfWork
 SKEW = timedelta(minutes=5)
 """Networks' clocks are not ours: a withdrawal also reaches what was granted this little after it."""
 
+_EVER = datetime.max.replace(tzinfo=UTC)
 _MAY_REVOKE = frozenset({ActorKind.PRIVACY, ActorKind.ADMIN})
 _UNENDED = frozenset({LinkState.ASKED, LinkState.ACTIVE, LinkState.DEFERRED})
 
@@ -84,9 +85,11 @@ def _undo(
     uow: UnitOfWork, ctx: Context, link: LinkRecord, command: WithdrawConsent, idem: str | None, now: datetime
 ) -> LinkChange | None:
     said_at = min(command.said_at or now, now)
-    undone = tuple(_taken_back(link, command.purposes, said_at))
+    # Said now, it reaches all that stands, whatever another host's clock wrote beside it.
+    reach = said_at + SKEW if command.said_at is not None else _EVER
+    undone = tuple(_taken_back(link, command.purposes, said_at, reach))
     after = {**link.grants, **{each.purpose: each for each in undone}}
-    whole = command.purposes is None and (link.answered_at or link.asked_at) <= said_at + SKEW
+    whole = command.purposes is None and (link.answered_at or link.asked_at) <= reach
     granted_later = any(each.is_granted for each in after.values())
     ends = (whole and not granted_later) or (bool(undone) and state_without(after.values()) is not None)
     if not undone and not ends:
@@ -103,11 +106,13 @@ def _undo(
     return write_act(uow, link, act, now)
 
 
-def _taken_back(link: LinkRecord, purposes: frozenset[str] | None, said_at: datetime) -> Iterable[Grant]:
+def _taken_back(
+    link: LinkRecord, purposes: frozenset[str] | None, said_at: datetime, reach: datetime
+) -> Iterable[Grant]:
     for name, grant in sorted(link.grants.items()):
         ours = purposes is None or name in purposes
         standing = grant.state in (GrantState.GRANTED, GrantState.STALE)
-        if ours and standing and grant.decided_at <= said_at + SKEW:
+        if ours and standing and grant.decided_at <= reach:
             yield Grant(name, GrantState.WITHDRAWN, said_at)
 
 
