@@ -41,8 +41,9 @@ def reserve(uow: UnitOfWork, principal: str, key: str, request_hash: str, now: d
             created_at=to_millis(now),
         )
         .on_conflict_do_nothing()
+        .returning(idempotency.c.key)  # psycopg does not tell how many rows an insert made
     )
-    if made.rowcount == 1:
+    if made.first() is not None:
         return None
     row = uow.connection.execute(
         select(idempotency).where(idempotency.c.principal == principal, idempotency.c.key == key)

@@ -48,8 +48,8 @@ def _serve(operation: Operation, path: dict[str, str | int]) -> Response:
 
 
 def _once(operation: Operation, path: dict[str, str | int], body: bytes, key: str) -> Response:
-    if not 0 < len(key) <= LONGEST_KEY or not key.isprintable():
-        raise InputInvalid(f"The Idempotency-Key is not 1 to {LONGEST_KEY} printable characters.")
+    if not 0 < len(key) <= LONGEST_KEY or not (key.isascii() and key.isprintable()):
+        raise InputInvalid(f"The Idempotency-Key is not 1 to {LONGEST_KEY} printable ASCII characters.")
     ctx, who = context(), principal().id
     digest = sha256(b"\x00".join((request.method.encode(), request.full_path.encode(), body))).hexdigest()
     before = idempotency.begin(ctx, who, key, digest)

@@ -77,6 +77,8 @@ class Operation:
             value = orjson.loads(body) if body else {}
         except orjson.JSONDecodeError as error:
             raise PayloadUnreadable(f"The body is not JSON: it breaks off at position {error.pos}.") from error
+        if _holds_nul(value):
+            raise InputInvalid("The body holds a NUL character (\\u0000), which no text has; leave it out.")
         return checked(self.body, value, "body")
 
 
@@ -86,8 +88,23 @@ def checked(model: type[Model], value: object, where: str) -> Model:
         return model.model_validate(value)
     except ValidationError as error:
         wrong = error.errors(include_input=False, include_url=False, include_context=False)
-        named = [f"{'.'.join((where, *map(str, each['loc'])))}: {each['msg']}" for each in wrong[:5]]
+        named = [
+            f"{'.'.join((where, *map(str, each['loc'])))}: {each['msg'].removeprefix('Value error, ')}"
+            for each in wrong[:5]
+        ]
         raise InputInvalid(f"{'; '.join(named)}.") from None
+
+
+def _words(message: str) -> str:
+    return message.removeprefix("Value error, ")
+
+
+def _holds_nul(value: object) -> bool:
+    if isinstance(value, str):
+        return "\x00" in value
+    if isinstance(value, dict):
+        return any(_holds_nul(key) or _holds_nul(each) for key, each in value.items())
+    return isinstance(value, list) and any(map(_holds_nul, value))
 
 
 def iso(millis: int | None) -> str | None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import AliasChoices, AwareDatetime, BaseModel, Field, model_validator
+from pydantic import AliasChoices, BaseModel, Field, model_validator
 
-from connector.domain.consent import Answer, HoldReason, Method
-from connector.web.api_models import Paged
+from connector.domain.consent import AGENT_METHODS, Answer, HoldReason, Method
+from connector.web.api_models import Moment, Paged
 
 ACCOUNT = AliasChoices("account", "profile_id")
 
@@ -26,7 +26,7 @@ class EvidenceIn(BaseModel, extra="forbid"):
     wording: str = Field(description="The text as it was shown or read aloud")
     customer_words: str
     reference: str | None = Field(None, validation_alias=AliasChoices("reference", "ref"))
-    said_at: AwareDatetime | None = Field(None, validation_alias=AliasChoices("said_at", "at"))
+    said_at: Moment = Field(None, validation_alias=AliasChoices("said_at", "at"))
 
 
 class ConsentIn(BaseModel, extra="forbid"):
@@ -37,7 +37,7 @@ class ConsentIn(BaseModel, extra="forbid"):
     handle: str | None = None
     scope: str = ""
     contact_id: str
-    method: Method
+    method: Method = Field(json_schema_extra={"enum": [*map(str, sorted(AGENT_METHODS))]})
     notice: NoticeRef
     answers: dict[str, bool | Answer] = Field(
         description="Per purpose: yes, no, not_now; true and false are yes and no"
@@ -142,7 +142,7 @@ class WithdrawIn(BaseModel, extra="forbid"):
     purposes: list[str] | None = None
     words: str | None = None
     method: Method | None = None
-    said_at: AwareDatetime | None = None
+    said_at: Moment = None
 
 
 class HoldIn(BaseModel, extra="forbid"):

@@ -5,13 +5,26 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated
 
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, Field
 
 from connector.domain.events import to_millis
 
 Limit = Annotated[int, Field(ge=1, le=200, description="How many at most")]
 Cursor = Annotated[str | None, Field(description="`next` of the page before")]
-Moment = Annotated[AwareDatetime | None, Field(description="ISO 8601 with its zone: 2026-01-31T09:30:00Z")]
+
+
+def _written_out(value: object) -> object:
+    """Refuses a bare number: whether it means seconds or milliseconds is anybody's guess."""
+    if value is None or (isinstance(value, str) and "-" in value.lstrip("-")):
+        return value
+    raise ValueError("write it as 2026-01-31T09:30:00Z")
+
+
+Moment = Annotated[
+    AwareDatetime | None,
+    BeforeValidator(_written_out),
+    Field(description="ISO 8601 with its zone: 2026-01-31T09:30:00Z"),
+]
 
 
 class Paged(BaseModel, extra="forbid"):

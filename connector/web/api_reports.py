@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import Any, cast
 
 from pydantic import BaseModel, ConfigDict, Field
+from pydantic.config import JsonDict
 
 from connector.reports.catalogue import REPORTS
 from connector.reports.result import Result
 from connector.web.api_call import Call, Operation, iso
 from connector.web.report_query import report_named, report_query
+
+DATE: JsonDict = {"format": "date"}
 
 
 class ReportOut(BaseModel):
@@ -31,8 +34,8 @@ class ReportQuery(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    from_: str | None = Field(None, alias="from", description="First local day: 2026-01-01")
-    to: str | None = Field(None, description="Last local day")
+    from_: str | None = Field(None, alias="from", description="First local day: 2026-01-01", json_schema_extra=DATE)
+    to: str | None = Field(None, description="Last local day", json_schema_extra=DATE)
     tz: str | None = Field(None, description="IANA zone; the installation's without it")
     by: str | None = Field(None, description="channel, group or network")
     unit: str | None = Field(None, description="volume: attempts, interactions or cases")

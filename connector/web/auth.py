@@ -11,7 +11,7 @@ from flask import Blueprint, Flask, Response, current_app, g, redirect, render_t
 from werkzeug.wrappers import Response as BaseResponse
 
 from connector.domain.people import Principal
-from connector.errors import Forbidden, InputInvalid, Unauthenticated
+from connector.errors import Forbidden, InputInvalid, NotFound, Unauthenticated
 from connector.flows import people
 from connector.flows.context import Context
 from connector.web.errors import API_PREFIX
@@ -75,6 +75,8 @@ def check() -> BaseResponse | None:
     endpoint = request.endpoint
     if endpoint is None:
         return None
+    if "\x00" in request.path:
+        raise NotFound("There is nothing at this address; it holds a NUL character.")
     rule = rule_of(endpoint)
     if rule is None:
         raise Forbidden("This address has no access rule, so nobody may use it; tell the maintainers.")

@@ -98,7 +98,7 @@ _IDEMPOTENCY = {
     "name": "Idempotency-Key",
     "in": "header",
     "required": False,
-    "schema": {"type": "string", "maxLength": 200},
+    "schema": {"type": "string", "maxLength": 200, "pattern": "^[!-~]([ -~]*[!-~])?$"},
     "description": "The same key gives the stored answer, refusals too; with another body: code idempotency_conflict.",
 }
 

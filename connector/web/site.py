@@ -10,6 +10,7 @@ from connector.flows.context import Context
 from connector.flows.submit import Submitter
 from connector.web import admin, admin_people, agent, api, consent, health, people, reports
 from connector.web.auth import EXTENSION, register_auth
+from connector.web.clean import CleanRequest
 from connector.web.errors import register_errors
 from connector.web.paging import RowNumber, next_url
 from connector.web.present import register_presenter
@@ -36,6 +37,7 @@ def register(
     app.config["CONNECTOR_TIMEZONE"] = timezone
     app.config["MAX_FORM_MEMORY_SIZE"] = FORM_BYTES
     app.url_map.strict_slashes = False
+    app.request_class = CleanRequest
     app.url_map.converters["row"] = RowNumber
     app.extensions[EXTENSION] = ctx
     app.extensions[SUBMITTER] = Submitter(ctx, on_stored)

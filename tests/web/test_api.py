@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -10,7 +13,7 @@ from sqlalchemy import func, select
 
 from connector.flows.ingest import ingest_once
 from connector.flows.receive import Receiver
-from connector.store.tables import audit, cases, deliveries, idempotency, interactions, links, outbox
+from connector.store.tables import audit, cases, deliveries, idempotency, interactions, ledger, links, outbox
 from connector.web.api import OPERATIONS
 from tests.conftest import FakeClock
 from tests.web.conftest import Site
@@ -225,6 +228,83 @@ def test_cases_can_be_filtered(site: Site, seed: Seed, query: str, left: set[str
     old: dict[str, Any] = {"origin": "crm", "channel": "phone", "network": "phone", "closed_at": seed.ago(days=8)}
     seed.case(opened={"days": 9}, answered={"days": 8}, **old)
     assert {each["channel"] for each in site.api("GET", f"/cases{query}", role="agent").json["items"]} == left
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/deliveries/9223372036854775808", "/outbox/12984832961895839744", "/outbox/-1", "/cases/%00", "/profiles/a%00"],
+)
+def test_an_address_that_no_row_can_have_is_not_found(site: Site, path: str) -> None:
+    """Numbers beyond 64 bits and NUL characters never reach the database."""
+    assert site.api("GET", path).status_code == 404
+
+
+@pytest.mark.parametrize("key", [["x", "y"], [1, 2], [True, "x"], [2**63, "x"], [1, "x\x00"], {"a": 1}, [1]])
+def test_a_cursor_that_is_not_ours_is_named(site: Site, key: object) -> None:
+    """Its values are of the kinds that the order compares with, on either database."""
+    forged = base64.urlsafe_b64encode(json.dumps(key).encode()).decode().rstrip("=")
+    answer = site.api("GET", f"/cases?cursor={forged}")
+    assert (answer.status_code, answer.json["code"]) == (422, "input_invalid")
+    page = site.as_user("admin").get(f"/cases?after={forged}")
+    assert page.status_code == 422
+
+
+def test_nul_characters_are_no_text(site: Site, seed: Seed) -> None:
+    """PostgreSQL takes none: gone from a query, refused in a body."""
+    ids = small_world(seed)
+    assert len(site.api("GET", "/cases?network=%00x%00").json["items"]) == 2
+    answer = site.api("POST", "/consent/records", json=consent(site, ids["unknown"], scope="a\x00"))
+    assert (answer.status_code, answer.json["code"]) == (422, "input_invalid")
+
+
+@pytest.mark.parametrize("moment", ["0", "0.5", "1767225600", "-1", "2026-02-01", "2026-02-01T00:00:00"])
+def test_a_moment_is_written_out_with_its_zone(site: Site, moment: str) -> None:
+    """A bare number may be seconds or milliseconds; guessing is worse than asking."""
+    answer = site.api("GET", f"/cases?opened_from={moment}")
+    assert (answer.status_code, answer.json["code"]) == (422, "input_invalid")
+    assert "query.opened_from" in answer.json["detail"]
+    assert "Value error" not in answer.json["detail"]
+
+
+def test_pages_stay_whole_while_rows_come_and_go(site: Site, seed: Seed) -> None:
+    """A cursor stands for a row's own place, so a newer row neither repeats nor hides an older one."""
+    profile = seed.profile("somebody")
+    made = {seed.case(profile, opened={"minutes": number + 10}) for number in range(30)}
+    seen: list[str] = []
+    cursor = ""
+    while True:
+        page = site.api("GET", f"/cases?limit=7{cursor}", role="agent").json
+        seen += [each["id"] for each in page["items"]]
+        if page["next"] is None:
+            break
+        seed.case(profile, opened={"minutes": 1})
+        cursor = f"&cursor={page['next']}"
+    assert len(seen) == len(set(seen))
+    assert set(seen) == made
+
+
+def test_two_requests_at_once_with_one_key_act_once(site: Site, seed: Seed) -> None:
+    """One answers, the others hear the same answer or that it is still at work."""
+    ids = small_world(seed)
+    body = consent(site, ids["unknown"], TOMAS)
+    headers = {**site.key("agent"), "Idempotency-Key": "same"}
+    gate = threading.Barrier(4)
+
+    def send(_: int) -> Any:
+        gate.wait()
+        return site.app.test_client().post("/api/v1/consent/records", json=body, headers=headers)
+
+    with ThreadPoolExecutor(4) as threads:
+        answers = list(threads.map(send, range(4)))
+    done = [answer.data for answer in answers if answer.status_code == 201]
+    busy = [answer for answer in answers if answer.status_code == 409]
+    assert len(done) + len(busy) == 4
+    assert len(set(done)) == 1
+    with site.ctx.store.read() as connection:
+        made = connection.execute(select(func.count()).where(links.c.contact_id == TOMAS)).scalar_one()
+        written = connection.execute(select(func.count()).where(ledger.c.type == "granted")).scalar_one()
+    assert made == 1
+    assert written == 2  # the world's own, and this one
 
 
 def test_suggestions_change_nothing_and_a_rejected_one_stays_away(site: Site, seed: Seed) -> None:

@@ -265,7 +265,7 @@ def test_a_case_number_leads_straight_to_its_case(site: Site, seed: Seed) -> Non
     assert site.as_user("agent").get("/search?q=00001042").location == f"/cases/{ids['phone']}"
 
 
-@pytest.mark.parametrize("typed", ["%", "_", "'", '"', "a" * 5000, "\x00", "☃", "\ud800"])
+@pytest.mark.parametrize("typed", ["%", "_", "'", '"', "a" * 5000, "mara\x00", "☃", "\ud800"])
 def test_search_takes_whatever_is_typed(site: Site, seed: Seed, typed: str) -> None:
     """Finding nothing is an answer, not an error."""
     small_world(seed)
