@@ -125,6 +125,39 @@ def test_it_lists_what_changed_and_what_went(sf: Any) -> None:
     assert sf.Account.deleted(*naive)["deletedRecords"], "a naive time is sent with a colon at its end"
 
 
+def test_it_makes_a_parent_and_its_child_in_one_call(sf: Any) -> None:
+    account = {"method": "POST", "url": "/services/data/v66.0/sobjects/Account", "referenceId": "a",
+               "body": {"Name": "Riverbend"}}  # fmt: skip
+    contact = {"method": "POST", "url": "/services/data/v66.0/sobjects/Contact", "referenceId": "c",
+               "body": {"LastName": "Field", "AccountId": "@{a.id}"}}  # fmt: skip
+    body = {"allOrNone": True, "compositeRequest": [account, contact]}
+    made = sf.restful("composite", method="POST", json=body)["compositeResponse"]
+    assert [each["httpStatusCode"] for each in made] == [201, 201]
+    assert sf.Contact.get(made[1]["body"]["id"])["AccountId"] == made[0]["body"]["id"]
+
+
+def test_each_record_of_a_collection_has_its_own_answer(sf: Any) -> None:
+    rows = [
+        {"attributes": {"type": "Social_Profile__c"}, "Profile_Key__c": key, "Network__c": network}
+        for key, network in (("good", "x"), ("bad", "carrier pigeon"), ("also good", "x"))
+    ]
+    path = "composite/sobjects/Social_Profile__c/Profile_Key__c"
+    results = sf.restful(path, method="PATCH", json={"allOrNone": False, "records": rows})
+    assert [each["success"] for each in results] == [True, False, True]
+    assert results[1]["errors"][0]["statusCode"] == "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST"
+
+
+def test_a_merge_shows_the_winner_on_the_loser(sf: Any, server: SandboxServer) -> None:
+    kept, lost = (sf.Contact.create({"LastName": name})["id"] for name in ("Kept", "Lost"))
+    case = sf.Case.create({"ContactId": lost})["id"]
+    body = {"master": kept, "losers": [lost]}
+    assert requests.post(f"{server.url}/sandbox/merge", json=body, timeout=10).status_code == 200
+    query = format_soql("SELECT MasterRecordId, IsDeleted FROM Contact WHERE Id = {}", lost)
+    (row,) = sf.query_all(query, include_deleted=True)["records"]
+    assert (row["MasterRecordId"], row["IsDeleted"]) == (kept, True)
+    assert sf.Case.get(case)["ContactId"] == kept
+
+
 def test_its_errors_are_salesforces(sf: Any) -> None:
     with pytest.raises(SalesforceMalformedRequest) as caught:
         sf.query("SELECT Nope FROM Contact")
