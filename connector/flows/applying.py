@@ -67,20 +67,20 @@ def apply_events(uow: UnitOfWork, desk: Desk, arrivals: Sequence[Arrival]) -> Ou
 def _take_in_items(board: Board, arrivals: Sequence[Arrival]) -> None:
     content = [each for each in arrivals if each.event.kind in CONTENT]
     parents = [_item_id(board, each, each.event.parent_id) for each in content if each.event.parent_id]
-    board.load_items([_item_id(board, each, each.target or "") for each in arrivals] + parents)
+    targets = [_item_id(board, each, each.target or "") for each in arrivals]
+    board.load_items(targets + parents)
     references = {name for each in content if (name := reference_of(each.event))}
     twins = {name: board.adopt_item(each) for name, each in items_by_reference(board.uow, references).items()}
-    for each in arrivals:
-        _take_in(board, each, twins)
+    for item_id, each in zip(targets, arrivals, strict=True):
+        _take_in(board, item_id, each, twins)
 
 
 def _item_id(board: Board, arrival: Arrival, item: str) -> str:
     return board.desk.item_id(arrival.event.network, arrival.event.scope, item)
 
 
-def _take_in(board: Board, arrival: Arrival, twins: dict[str, Item]) -> None:
+def _take_in(board: Board, item_id: str, arrival: Arrival, twins: dict[str, Item]) -> None:
     event = arrival.event
-    item_id = _item_id(board, arrival, arrival.target or "")
     item = board.items.get(item_id)
     if item is not None and is_of_another(item, event):
         raise AuthorDiffers
@@ -152,7 +152,8 @@ def _figures(board: Board) -> set[str]:
     touched = board.touched_cases | board.new_cases
     board.load_cases(touched)
     members: dict[str, list[Item]] = {each: [] for each in touched}
-    for item in items_of_cases(board.uow, touched):
+    in_new_cases = (item for item in board.items.values() if item.case_id in board.new_cases)
+    for item in (*in_new_cases, *items_of_cases(board.uow, touched - board.new_cases)):
         members[item.case_id or ""].append(item)
     changed = []
     for case_id in sorted(touched):

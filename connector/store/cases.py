@@ -8,10 +8,10 @@ from dataclasses import dataclass, field, fields
 from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import and_, func, select, update
 
 from connector.domain.cases import Figures
-from connector.store.rows import Many, RowMap, among
+from connector.store.rows import Many, RowMap, among, by_place
 from connector.store.tables import case_events, cases
 from connector.store.unit_of_work import UnitOfWork
 
@@ -112,11 +112,12 @@ def move_case_event(uow: UnitOfWork, case_id: str, kind: str, before: int, after
 def threads_begun_by(uow: UnitOfWork, threads: Collection[tuple[str, str, str]]) -> dict[tuple[str, str, str], CaseRow]:
     """The case that spoke first in each of these threads (network, scope, thread)."""
     found: dict[tuple[str, str, str], CaseRow] = {}
-    for network, scope, thread in threads:
-        where = (cases.c.network == network, cases.c.scope == scope, cases.c.thread == thread)
-        first = select(func.min(cases.c.opened_at)).where(*where, cases.c.sequence == 0).scalar_subquery()
-        statement = select(*CASES.columns).where(*where, cases.c.opened_at == first).order_by(cases.c.id).limit(1)
-        row = uow.connection.execute(statement).first()
-        if row is not None:
-            found[(network, scope, thread)] = CaseRow(*row)
+    for (network, scope), names in by_place(threads).items():
+        where = and_(cases.c.network == network, cases.c.scope == scope, among(uow, cases.c.thread, names))
+        opened = select(cases.c.thread, func.min(cases.c.opened_at).label("at")).where(where, cases.c.sequence == 0)
+        first = opened.group_by(cases.c.thread).subquery()
+        begun = and_(cases.c.thread == first.c.thread, cases.c.opened_at == first.c.at)
+        statement = select(*CASES.columns).join(first, begun).where(where).order_by(cases.c.id)
+        for row in uow.connection.execute(statement).all():
+            found.setdefault((network, scope, row.thread), CaseRow(*row))
     return found

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, or_, select, text
 
 from connector.domain.items import Item
-from connector.store.rows import Many, RowMap, among
+from connector.store.rows import Many, RowMap, among, by_place
 from connector.store.tables import LOOSE, interactions
 from connector.store.unit_of_work import UnitOfWork
 
@@ -58,11 +58,8 @@ def items_of_cases(uow: UnitOfWork, case_ids: Collection[str]) -> list[Item]:
 
 def loose_items(uow: UnitOfWork, threads: Collection[tuple[str, str, str]]) -> list[Item]:
     """The items of these threads (network, scope, thread) that have no case, or whose case follows from other items."""
-    grouped: dict[tuple[str, str], set[str]] = {}
-    for network, scope, thread in threads:
-        grouped.setdefault((network, scope), set()).add(thread)
     found: list[Item] = []
-    for (network, scope), names in sorted(grouped.items()):
+    for (network, scope), names in by_place(threads).items():
         within = and_(interactions.c.network == network, interactions.c.scope == scope)
         found += _items(uow, and_(within, among(uow, interactions.c.thread, names), text(LOOSE)))
     return found

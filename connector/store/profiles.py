@@ -8,20 +8,17 @@ from dataclasses import dataclass
 from sqlalchemy import ColumnElement, and_, select
 
 from connector.domain.sightings import Profile
-from connector.store.rows import Many, RowMap, among
+from connector.store.rows import Many, RowMap, among, by_place
 from connector.store.tables import outbox, social_profiles
 from connector.store.unit_of_work import UnitOfWork
 
 PROFILES = RowMap(social_profiles, Profile)
 
-Place = tuple[str, str]
-"""Network and scope: the id space that an account's id lives in."""
-
 
 def load_profiles(uow: UnitOfWork, wanted: Collection[tuple[str, str, str]]) -> dict[tuple[str, str, str], Profile]:
     """The stored profiles of these keys (network, scope, external id), by key."""
     found: dict[tuple[str, str, str], Profile] = {}
-    for (network, scope), names in _by_place(wanted).items():
+    for (network, scope), names in by_place(wanted).items():
         where = and_(
             social_profiles.c.network == network,
             social_profiles.c.scope == scope,
@@ -35,7 +32,7 @@ def load_profiles(uow: UnitOfWork, wanted: Collection[tuple[str, str, str]]) -> 
 def load_unbound(uow: UnitOfWork, wanted: Collection[tuple[str, str, str]]) -> dict[tuple[str, str, str], Profile]:
     """Profiles known only by a handle, for these keys (network, scope, handle key), by key."""
     found: dict[tuple[str, str, str], Profile] = {}
-    for (network, scope), names in _by_place(wanted).items():
+    for (network, scope), names in by_place(wanted).items():
         where = and_(
             social_profiles.c.external_id.is_(None),
             social_profiles.c.network == network,
@@ -49,13 +46,6 @@ def load_unbound(uow: UnitOfWork, wanted: Collection[tuple[str, str, str]]) -> d
 
 def _profiles(uow: UnitOfWork, where: ColumnElement[bool]) -> list[Profile]:
     return [Profile(*row) for row in uow.connection.execute(select(*PROFILES.columns).where(where)).all()]
-
-
-def _by_place(wanted: Collection[tuple[str, str, str]]) -> dict[Place, list[str]]:
-    grouped: dict[Place, list[str]] = {}
-    for network, scope, name in sorted(wanted):
-        grouped.setdefault((network, scope), []).append(name)
-    return grouped
 
 
 @dataclass(frozen=True, slots=True)

@@ -128,6 +128,14 @@ def among(uow: UnitOfWork, column: Column[Any], values: Iterable[str]) -> Column
     return column == func.any(bindparam(None, sorted(values), type_=ARRAY(Text)))
 
 
+def by_place(wanted: Iterable[tuple[str, str, str]]) -> dict[tuple[str, str], list[str]]:
+    """The ids or threads of these keys by their network and scope, the space that they live in."""
+    grouped: dict[tuple[str, str], list[str]] = {}
+    for network, scope, name in sorted(wanted):
+        grouped.setdefault((network, scope), []).append(name)
+    return grouped
+
+
 def paged(values: Iterable[T], size: int = PAGE) -> Iterator[list[T]]:
     """The values in lists of at most ``size``."""
     iterator = iter(values)
