@@ -28,6 +28,7 @@ from connector.store.suggestion_tables import define
 CHUNK = 500
 CACHE_KB = 32_768
 MAX_LINE = 1_000_000
+_COLUMNS = ("contact_id", "first_name", "last_name", "email", "phone", "city", "state", "country")
 _TEXTS = ("network", "handle", "display_name", "location", "bio")
 
 Progress = Callable[[str, int], None]
@@ -112,9 +113,11 @@ class _Counted:
 def read_contacts(path: Path, on_problem: OnProblem) -> Iterator[ContactFacts]:
     """The contacts of a CSV with a header; a row without contact_id is told and skipped."""
     with _text(path) as file:
-        rows = csv.DictReader(_without_nul(file), strict=False)
-        if not rows.fieldnames or "contact_id" not in rows.fieldnames:
+        rows = csv.reader(_without_nul(file), strict=False)
+        columns = _header(rows)
+        if "contact_id" not in columns:
             raise InputInvalid(f"{path.name} has no column contact_id; its first line must name the columns.")
+        places = [columns.get(name, len(columns)) for name in _COLUMNS]
         while True:
             try:
                 row = next(rows, None)
@@ -123,32 +126,28 @@ def read_contacts(path: Path, on_problem: OnProblem) -> Iterator[ContactFacts]:
                 continue
             if row is None:
                 return
-            facts = _contact(row)
-            if facts is None:
-                on_problem(f"{path.name}, line {rows.line_num}: no contact_id; the row is skipped.")
-            else:
+            facts = _contact(row, places) if row else None
+            if facts:
                 yield facts
+            elif row:
+                on_problem(f"{path.name}, line {rows.line_num}: no contact_id; the row is skipped.")
 
 
-def _contact(row: dict[str, Any]) -> ContactFacts | None:
-    def value(name: str) -> str | None:
-        text = row.get(name)
-        return text.strip() or None if isinstance(text, str) else None
+def _header(rows: Iterator[list[str]]) -> dict[str, int]:
+    try:
+        return {name: at for at, name in enumerate(next(rows, ()))}
+    except csv.Error:
+        return {}
 
-    contact_id = value("contact_id")
+
+def _contact(row: list[str], places: list[int]) -> ContactFacts | None:
+    last = len(row)
+    values = [row[at].strip() or None if at < last else None for at in places]
+    contact_id, first_name, last_name, email, phone, city, state, country = values
     if contact_id is None:
         return None
-    emails, phones = value("email"), value("phone")
-    return ContactFacts(
-        contact_id=contact_id,
-        first_name=value("first_name"),
-        last_name=value("last_name"),
-        emails=(emails,) if emails else (),
-        phones=(phones,) if phones else (),
-        city=value("city"),
-        state=value("state"),
-        country=value("country"),
-    )
+    emails, phones = (email,) if email else (), (phone,) if phone else ()
+    return ContactFacts(contact_id, first_name, last_name, emails, phones, city, state, country)
 
 
 def read_profiles(path: Path, on_problem: OnProblem) -> Iterator[tuple[str, ProfileQuery]]:

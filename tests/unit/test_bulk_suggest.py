@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from connector.bulk_suggest import suggest_files
+from connector.bulk_suggest import read_contacts, suggest_files
 from connector.errors import InputInvalid
 
 CONTACTS = """contact_id,first_name,last_name,email,phone,city,state,country,ignored
@@ -74,11 +74,19 @@ def test_progress_is_told_by_stage(files: tuple[Path, Path, Path]) -> None:
     assert told == [("contacts", 4), ("profiles", 3)]
 
 
-@pytest.mark.parametrize("content", ["", "name,email\nx,y\n"])
+@pytest.mark.parametrize("content", ["", "name,email\nx,y\n", "x" * 200_000])
 def test_a_file_without_the_column_is_refused_in_one_sentence(files: tuple[Path, Path, Path], content: str) -> None:
     files[0].write_text(content, encoding="utf-8")
     with pytest.raises(InputInvalid, match="no column contact_id"):
         suggest_files(*files)
+
+
+def test_blank_and_short_rows_are_taken_as_they_are(files: tuple[Path, Path, Path]) -> None:
+    files[0].write_text("last_name,contact_id,first_name\n\nThorvaldsen,c1\nKestrel,c2,Rupert,more\n", encoding="utf-8")
+    assert [(each.contact_id, each.first_name, each.last_name) for each in read_contacts(files[0], pytest.fail)] == [
+        ("c1", None, "Thorvaldsen"),
+        ("c2", "Rupert", "Kestrel"),
+    ]
 
 
 def test_a_missing_file_is_refused(files: tuple[Path, Path, Path]) -> None:
