@@ -147,7 +147,7 @@ def absorb(item: Item, event: Event, at: int | None, received_at: int, source: s
     elif event.kind in DELETES:
         _delete(item, received_at if at is None else at)
     elif event.kind is Kind.REACTION:
-        item.reactions += -1 if event.extra.get("action") in UNDOING else 1
+        item.reactions += -1 if str(event.extra.get("action")) in UNDOING else 1
     elif event.kind is Kind.STATUS:
         _status(item, event)
     elif event.text is not None or event.attachments:

@@ -306,6 +306,12 @@ def test_what_was_private_once_is_never_shown_as_public(store: Store) -> None:
     assert only(rows(store, interactions))["visibility"] == "private"
 
 
+@pytest.mark.parametrize("action", [["remove"], {"remove": 1}, 7, None])
+def test_a_reaction_whose_action_is_no_word_counts_as_one(store: Store, action: object) -> None:
+    apply(store, said("1", 0), reacted("1", 1, extra={"action": action}))
+    assert only(rows(store, interactions))["reactions"] == 1
+
+
 def crm_born(store: Store, **values: Any) -> None:
     """A call or mail that the CRM recorded itself."""
     row: dict[str, Any] = {

@@ -25,6 +25,17 @@ KNOWN_BY = {
 }
 
 
+CALLS_OUT = {
+    "connector/commands/mappings.py",  # `replay` posts to the operator's own server
+    "connector/crm/salesforce.py",
+    "connector/crm/wire.py",
+    "connector/demo/org.py",
+    "connector/demo/posting.py",
+    "connector/demo/telling.py",
+}
+CLIENTS = {"requests", "httpx", "aiohttp"}
+
+
 def imported(path: Path) -> Iterator[str]:
     """The outermost name of everything a module imports."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -47,3 +58,14 @@ def importers() -> dict[str, set[str]]:
 @pytest.mark.parametrize("library", sorted(KNOWN_BY))
 def test_a_library_is_known_to_one_module(importers: dict[str, set[str]], library: str) -> None:
     assert importers[library] == {KNOWN_BY[library]}
+
+
+def test_nothing_but_the_crm_the_demo_and_replay_calls_anybody() -> None:
+    """An address in a payload (an avatar, an attachment, a permalink) is never fetched: it may be one of ours."""
+    found = {
+        str(path.relative_to(ROOT))
+        for path in sorted((ROOT / "connector").rglob("*.py"))
+        if CLIENTS & set(imported(path))
+        or any(name in path.read_text(encoding="utf-8") for name in ("urllib.request", "http.client", "PoolManager"))
+    }
+    assert found == CALLS_OUT

@@ -71,6 +71,20 @@ def intake(store: Store, clock: FakeClock) -> Iterator[Intake]:
     receiver.close()
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_no_shipped_sender_is_believed_without_its_proof(intake: Intake, name: str) -> None:
+    """Where a signature was optional, forged deliveries were worked on (CVE-2026-21894)."""
+    bare = {"right": SOURCES[name], "none": replace(SOURCES[name], secrets=())}
+    receiver = Receiver(intake.ctx.store, bare, FakeClock(NOW), PUBLIC_URL)
+    for fixture in (each for each in fixtures() if each.source == name):
+        headers = list({**json.loads(fixture.headers), "content-type": fixture.content_type}.items())
+        for way in bare:
+            answer = receiver.receive(way, method="POST", query="", headers=headers, body=fixture.body)
+            assert answer.status == 401, fixture.name
+    receiver.close()
+    assert ingest_once(intake.ctx).claimed == 0
+
+
 @FUZZ
 @given(
     name=st.one_of(
