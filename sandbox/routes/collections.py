@@ -70,7 +70,14 @@ def retrieve(name: str) -> Response:
 def retrieve_many(name: str) -> Response:
     """Records by id, for lists too long for an address."""
     body = mapping()
-    return _retrieve(name, ",".join(body.get("ids", [])), ",".join(body.get("fields", [])))
+    return _retrieve(name, _listed(body, "ids"), _listed(body, "fields"))
+
+
+def _listed(body: Record, name: str) -> str:
+    given = body.get(name)
+    if not isinstance(given, list) or not all(isinstance(one, str) for one in given):
+        raise ApiError(400, "INVALID_INPUT", f"{name} must be a list of texts")
+    return ",".join(given)
 
 
 def _retrieve(name: str, ids: str, fields: str) -> Response:
@@ -131,7 +138,8 @@ def _check_size(items: list[Any]) -> None:
 
 
 def _type_of(record: Record) -> str:
-    name = (record.get("attributes") or {}).get("type")
+    attributes = record.get("attributes")
+    name = attributes.get("type") if isinstance(attributes, dict) else None
     if not isinstance(name, str):
         raise ApiError(400, "INVALID_INPUT", "Each record must name its type in attributes")
     return name

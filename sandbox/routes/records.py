@@ -10,7 +10,7 @@ from flask import Blueprint, Response, request
 
 from sandbox.database import quoted
 from sandbox.describe import full, global_entry
-from sandbox.errors import STATUS_OF_ROW, ApiError, RowError
+from sandbox.errors import STATUS_OF_ROW, ApiError, RowError, RowRefused
 from sandbox.ids import to_id18
 from sandbox.lifecycle import delete_records
 from sandbox.schema import Field, SObject
@@ -227,7 +227,10 @@ def _one_id(item: SObject, key: Field, value: str) -> str | None:
 
 def _ids_of(item: SObject, key: Field, value: str) -> list[str]:
     here = org()
-    stored: Any = coercer(key)(value)
+    try:
+        stored: Any = coercer(key)(value)
+    except RowRefused:
+        return []  # what the field cannot hold, no record has
     with here.db.transaction():
         rows = here.db.all(
             f"SELECT Id FROM {quoted(item.name)} WHERE IsDeleted = 0 AND {quoted(key.name)} = ?",  # noqa: S608

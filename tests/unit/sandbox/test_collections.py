@@ -174,3 +174,21 @@ def test_an_external_id_that_is_not_unique_may_fit_several(org: Caller) -> None:
         org.create("Contact", LastName=name, Email="same@example.com")
     results = org.upsert("Contact", "Email", {"Email": "same@example.com", "LastName": "c"})
     assert _codes(results) == ["DUPLICATE_EXTERNAL_ID"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status", "code"),
+    [
+        ("PATCH", "/composite/sobjects", {"records": [{"attributes": "Case"}]}, 400, "INVALID_INPUT"),
+        ("POST", "/composite/sobjects/Case", {"ids": [1], "fields": ["Id"]}, 400, "INVALID_INPUT"),
+        ("POST", "/composite/sobjects/Case", {"ids": ["a"]}, 400, "INVALID_INPUT"),
+        ("GET", "/sobjects/Contact/Email/no-address", None, 404, "NOT_FOUND"),
+        ("DELETE", "/sobjects/Contact/Email/no-address", None, 404, "NOT_FOUND"),
+        ("PATCH", "/sobjects/Contact/Email/no-address", {"LastName": "a"}, 400, "INVALID_EMAIL_ADDRESS"),
+    ],
+)
+def test_what_no_record_can_be_is_refused_by_name(
+    org: Caller, method: str, path: str, body: Any, status: int, code: str
+) -> None:
+    answer = org.send(method, path, body)
+    assert (answer.status_code, answer.get_json()[0]["errorCode"]) == (status, code)
