@@ -108,6 +108,11 @@ class Receiver:
         source = self._sources.get(source_name)
         return source.cap if source else 0
 
+    def may_wait(self, source_name: str) -> bool:
+        """Whether proving a delivery of this source may wait for keys from outside, so that it needs its own thread."""
+        source = self._sources.get(source_name)
+        return source is not None and source.keys is not None
+
     def refusal(self, source_name: str, content_length: int | None, *, encoded: bool) -> Answer | None:
         """The answer that can be given before the body is read, or None where it must be read."""
         try:

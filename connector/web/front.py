@@ -112,7 +112,7 @@ class Front:
         request = {"method": scope["method"], "query": scope["query_string"].decode("ascii"), "headers": headers}
         examine = partial(self._receiver.examine, source, **request, body=bytes(body))
         try:
-            if len(body) <= INLINE_BYTES:
+            if len(body) <= INLINE_BYTES and not self._receiver.may_wait(source):
                 found = examine()
             else:
                 found = await asyncio.get_running_loop().run_in_executor(self._intake, examine)

@@ -9,11 +9,12 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from queue import Queue
 from threading import Event, Thread
 
+import jwt
 import pytest
 from sqlalchemy import text
 
@@ -23,7 +24,7 @@ from connector.store.unit_of_work import Store
 from connector.web import front, protocol
 from connector.web.server import Serving
 from tests.conftest import FakeClock
-from tests.web.intake import BODY, CAP, NOW, PUBLIC_URL, Ask, signed, sources
+from tests.web.intake import BODY, CAP, NOW, PUBLIC_URL, Ask, signed, source, sources
 
 GOOD = signed("messenger")
 META = "x-hub-signature-256"
@@ -99,7 +100,12 @@ def site(store: Store) -> Iterator[Site]:
         start_response("200 OK", [("Content-Type", "text/plain")])  # type: ignore[operator]
         return [b"a page of %d bytes" % len(body)]
 
-    receiver = Receiver(store, sources(), FakeClock(NOW), PUBLIC_URL)
+    def keys_that_do_not_come() -> dict[str, object]:
+        hold.wait(WAIT)
+        return {}
+
+    pushed = replace(source("google_business"), max_bytes=CAP, keys=keys_that_do_not_come)
+    receiver = Receiver(store, {**sources(), "pushed": pushed}, FakeClock(NOW), PUBLIC_URL)
     ready = Event()
     serving = Serving(app, receiver, "127.0.0.1", 0, lambda _: ready.set())
     thread = Thread(target=serving.run)
@@ -157,6 +163,18 @@ def test_bodies_that_never_finish_block_nobody(site: Site, path: str) -> None:
     assert b"a page of 0 bytes" in site.send(b"GET /other HTTP/1.1\r\nhost: t\r\nconnection: close\r\n\r\n")
     for client in clients:
         client.close()
+
+
+def test_keys_that_do_not_come_block_nobody_else(site: Site) -> None:
+    """Whoever posts to a source that is proven by Google's keys can make it wait for Google."""
+    site.hold.clear()
+    pushed = Ask("pushed", BODY, (("authorization", f"Bearer {jwt.encode({}, 'k' * 32, headers={'kid': 'k1'})}"),))
+    waiting = site.open()
+    waiting.sendall(head(pushed) + BODY)
+    assert status(site.send(head() + BODY)) == 200
+    site.hold.set()
+    assert status(until_closed(waiting)) == 401
+    waiting.close()
 
 
 def test_a_body_that_does_not_come_in_time_is_given_up(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
