@@ -226,6 +226,17 @@ def test_a_grant_put_in_by_hand_permits_nothing(desk: Desk) -> None:
     assert desk.reason(account) == "no_grant"
 
 
+def test_an_entry_about_another_link_is_no_ground_for_a_grant(desk: Desk) -> None:
+    """Each grant rests on the entry that was written about its own link."""
+    told = desk.yes(desk.account("ada_l")).first
+    account = desk.account("grace_p")
+    own = desk.yes(account).first
+    assert desk.reason(account) == "allowed"
+    with desk.store.begin() as uow:
+        uow.connection.execute(update(grants).where(grants.c.link_id == own.link_id).values(seq=told.seq))
+    assert desk.reason(account) == "no_grant"
+
+
 def test_wordings_are_published_once(any_store: Store) -> None:
     assert publish_notices(any_store, REGISTRY, NOON) == len(REGISTRY.notices)
     assert publish_notices(any_store, REGISTRY, NOON) == 0

@@ -82,6 +82,14 @@ def test_a_change_during_the_call_goes_out_next(any_store: Store) -> None:
     assert states(any_store) == {"case": "sent"}
 
 
+def test_a_change_during_a_call_that_the_crm_refused_gets_its_own_try(any_store: Store) -> None:
+    queue(any_store, ("Case", "case", None))
+    first = claim(any_store)
+    queue(any_store, ("Case", "case", None))
+    settle(any_store, first, Settling.DEAD, code="STRING_TOO_LONG", error="no")
+    assert [row.ver for row in claim(any_store)] == [2]
+
+
 def test_many_changes_of_one_record_are_one_sending(any_store: Store) -> None:
     for _ in range(50):
         queue(any_store, ("Case", "case", None))

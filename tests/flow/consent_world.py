@@ -54,6 +54,7 @@ class Pair:
     level: tuple[int, int] = (0, 0)
     holds: set[str] = field(default_factory=set)
     cool_until: datetime | None = None
+    joined: bool = False
 
     def open_purposes(self) -> list[Said]:
         return [each for each in self.said.values() if each.what == "granted"]
@@ -153,7 +154,7 @@ class World:
     def take_in(self, pair: Pair, answers: dict[str, Answer], now: datetime) -> None:
         yes = any(each is Answer.YES for each in answers.values())
         if not pair.live:
-            pair.said, pair.level, pair.holds, pair.live = {}, (0, 0), set(), yes
+            pair.said, pair.level, pair.holds, pair.live, pair.joined = {}, (0, 0), set(), yes, False
             if not yes:
                 pair.cool_until = now + timedelta(days=90 if Answer.NO in answers.values() else 14)
         for purpose, said in answers.items():

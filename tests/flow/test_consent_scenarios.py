@@ -222,6 +222,17 @@ def test_what_is_said_now_undoes_also_what_a_clock_ahead_of_ours_has_written(des
     assert desk.reason(account) == "withdrawn"
 
 
+def test_what_waits_to_be_asked_again_is_undone_too(desk: Desk, clock: FakeClock) -> None:
+    account = desk.account("grace_p")
+    desk.yes(account)
+    changed = with_new_version(desk.ctx.consent, 2, clock.move(minutes=1))
+    desk.ctx = replace(desk.ctx, consent=changed)
+    consent.expire_due(desk.ctx)
+    assert desk.reason(account) == "notice_stale"
+    assert desk.undo(account).changed
+    assert [row.state for row in desk.links()] == ["withdrawn"]
+
+
 def test_unlink_all_reaches_every_account_of_the_contact(desk: Desk) -> None:
     accounts = [desk.account("grace_p"), desk.account("grace.p", "instagram")]
     for each in accounts:

@@ -57,10 +57,10 @@ STEPS = (
     "withdraw_contact", "withdraw_by_old_link", "invalidate", "prove", "hold", "release", "wait", "wait_long",
     "new_wording", "join", "delete", "restore", "replay", "deliver", "deliver", "deliver_badly", "deliver_late",
     "log_a_call", "die_in_a_call", "change_during_a_call", "change_during_a_call", "stand_still_in_a_call",
-    "stand_still_in_a_call", "clock_back",
+    "stand_still_in_a_call", "clock_back", "part", "part",
 )  # fmt: skip
 CHANGES = ("yes", "mixed", "no", "withdraw", "withdraw_contact", "invalidate", "hold", "release", "wait_long",
-           "new_wording", "join", "delete", "post", "revoke_there")  # fmt: skip
+           "new_wording", "join", "part", "delete", "post", "revoke_there")  # fmt: skip
 """What may happen while a call to the CRM is under way."""
 
 Names = Mapping[str, "str | None"]
@@ -142,6 +142,7 @@ class WholeWorld(World):
 
     def __init__(self, desk: Desk, clock: FakeClock) -> None:
         self.number = 0
+        self.masters: dict[str, str] = {}
         self.bodies: list[bytes] = []
         self.crm = RecordingCrm(self.names, self.judge)
         sources = {"social_case": Source("social_case", SOURCES["social_case"], ("a secret",), ("brand-1",))}
@@ -326,7 +327,24 @@ class WholeWorld(World):
         self.contacts.remove(gone)
         self.crm.becomes(gone, stays)
         self.tell(gone, IsDeleted=True, MasterRecordId=stays)
+        concerned = {profile for profile, contact in self.old_links.values() if contact == gone}
         self.follow(gone, stays)
+        for profile in concerned:
+            self.pairs[profile, stays].joined = self.pairs[profile, stays].live
+        self.masters[gone] = stays
+
+    def part(self, rng: random.Random) -> None:
+        """The CRM takes a joining back: whoever was meant, nobody is named until a person has looked."""
+        back = [each for each, master in self.masters.items() if master in self.contacts]
+        if not back:
+            return
+        contact = rng.choice(back)
+        survivor = self.masters.pop(contact)
+        self.contacts.append(contact)
+        self.tell(contact)
+        for (_, named), pair in self.pairs.items():
+            if named == survivor and pair.live and pair.joined:
+                pair.holds.add(HoldReason.SPLIT_REVIEW)
 
     def delete(self, rng: random.Random) -> None:
         contact = rng.choice(self.contacts)
@@ -399,5 +417,9 @@ def test_a_contact_whose_answer_was_lost_is_taken_back_too(migrated_file: Path, 
             world.hurry()
         assert ADA in world.crm.contacts.values()
         world.undo(WithdrawConsent(CUSTOMER, contact_id=ADA), list(world.pairs.values()))
+        world.crm.fail = lambda: "away"
+        for _ in range(4):
+            drain_once(world.desk.ctx, flush=True)
+            world.hurry()
         world.do("deliver", random.Random(0))
         assert set(world.crm.contacts.values()) == {None}

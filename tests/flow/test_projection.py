@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import insert, update
 
 from connector.flows.projection import Ownership, Wanted, project
-from connector.store.tables import cases, link_holds, links, outbox
+from connector.store.tables import cases, crm_contacts, interactions, link_holds, links, outbox
 from connector.store.unit_of_work import Store
 from tests.conftest import FakeClock
 from tests.crm_org import CRM_MAPPING
@@ -102,6 +102,26 @@ def test_the_contact_on_a_case_belongs_to_whoever_wrote_it(
     case = wanted(desk, "case", case_id_of(account))
     assert case.ownership is owner
     assert (case.base["Social_Link_Ref__c"] is not None) == (permitted and owner is Ownership.OURS)
+
+
+@pytest.mark.parametrize("tried", [ADA, None])
+def test_a_contact_that_the_crm_took_from_a_call_without_an_answer_is_ours(desk: Desk, tried: str | None) -> None:
+    account = desk.account("ada")
+    with desk.store.begin() as uow:
+        uow.connection.execute(update(cases).values(crm_contact_id=ADA))
+        uow.connection.execute(update(outbox).where(outbox.c.object == "Case").values(tried_contact_id=tried))
+    owner = Ownership.OURS if tried else Ownership.THEIRS
+    assert wanted(desk, "case", case_id_of(account)).ownership is owner
+
+
+def test_a_contact_that_the_crm_has_deleted_is_named_on_no_call_of_its_own(desk: Desk) -> None:
+    with desk.store.begin() as uow:
+        call = {"id": "call", "origin": "crm", "channel": "phone", "network": "phone", "kind": "call"}
+        uow.connection.execute(insert(interactions).values(**call, item_id="call", received_at=1, crm_contact_id=ADA))
+    assert wanted(desk, "interaction", "call").contact == ADA
+    with desk.store.begin() as uow:
+        uow.connection.execute(update(crm_contacts).where(crm_contacts.c.crm_id == ADA).values(is_deleted=True))
+    assert wanted(desk, "interaction", "call").contact is None
 
 
 def test_a_case_deleted_in_the_crm_is_left_alone_and_named_no_more(desk: Desk) -> None:

@@ -11,8 +11,10 @@ from socket import gethostname
 import pytest
 from sqlalchemy import select
 
+from connector.domain.consent import HoldReason
 from connector.domain.events import format_time
 from connector.errors import CrmUnavailable
+from connector.flows import consent
 from connector.flows.contact_index import rebuild_index
 from connector.flows.sync import sync_once, sync_when_due
 from connector.flows.sync.contacts import sync_contacts
@@ -20,6 +22,7 @@ from connector.flows.sync.turn import this_process
 from connector.store.crm_state import read_state, write_state
 from connector.store.suggestion_index import SqlSuggestionIndex
 from connector.store.tables import crm_contacts, crm_users
+from tests.flow.consenting import PRIVACY
 from tests.flow.crm_desk import CASE, CrmDesk, case_id_of
 from tests.suggestion_base import everything
 
@@ -112,6 +115,31 @@ def test_a_merge_takes_links_and_history_along(crm: CrmDesk, person: str) -> Non
     assert crm.held() == crm.wanted()
 
 
+def test_when_a_merge_is_taken_back_nobody_is_named_until_a_person_has_looked(crm: CrmDesk, person: str) -> None:
+    assert crm.org is not None
+    master, account, other = crm.person(LastName="Kept"), crm.account("ada"), crm.account("ben")
+    crm.sync()
+    crm.yes(account, person)
+    crm.org.merge(master, person)
+    crm.sync()
+    crm.yes(other, master)
+    crm.send()
+    with crm.org.server.org.db.transaction():
+        crm.org.server.org.db.run(
+            "UPDATE Contact SET IsDeleted = 0, MasterRecordId = NULL, SystemModstamp = ? WHERE Id = ?",
+            (crm.org.server.org.stamp(), person),
+        )
+    crm.sync()
+    crm.send()
+    assert (crm.reason(account), crm.reason(other)) == ("hold", "allowed")
+    assert crm.record(CASE, case_id_of(account))["ContactId"] is None
+    assert crm.record(CASE, case_id_of(other))["ContactId"] == master
+    [link] = [each for each in crm.links() if each.profile_id == account]
+    consent.release(crm.ctx, link.id, HoldReason.SPLIT_REVIEW, PRIVACY)
+    crm.send()
+    assert crm.record(CASE, case_id_of(account))["ContactId"] == master
+
+
 def test_a_chain_of_merges_is_followed_to_its_end(crm: CrmDesk, person: str) -> None:
     assert crm.org is not None
     middle, last, account = crm.person(LastName="Middle"), crm.person(LastName="Last"), crm.account("ada")
@@ -167,6 +195,16 @@ def test_a_full_reading_notices_contacts_that_no_query_shows_any_more(crm: CrmDe
     assert not crm.contact_row(person).is_deleted
     crm.sync(full=True)
     assert crm.contact_row(person).is_deleted
+
+
+def test_a_record_that_is_committed_later_than_its_stamp_says_is_read(crm: CrmDesk, person: str) -> None:
+    assert crm.org is not None
+    crm.sync()
+    late, org = crm.person(LastName="Person late"), crm.org.server.org
+    with org.db.transaction():
+        org.db.run("UPDATE Contact SET SystemModstamp = SystemModstamp - 240000 WHERE Id = ?", (late,))
+    crm.sync()
+    assert contacts_called(crm, "Person") == {late}
 
 
 def test_an_object_that_the_org_does_not_have_is_no_fault(crm: CrmDesk) -> None:

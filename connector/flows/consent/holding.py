@@ -25,6 +25,9 @@ from connector.store import ledger
 from connector.store.consent import links_of_contact, links_of_profile
 from connector.store.unit_of_work import UnitOfWork
 
+MERGED = "merged"
+"""The ledger's word for a link that goes on after two contacts became one."""
+
 _HOLDS = {
     NetworkSignal.DELETED: HoldReason.ACCOUNT_DELETED,
     NetworkSignal.SUSPENDED: HoldReason.ACCOUNT_SUSPENDED,
@@ -130,6 +133,18 @@ def contact_back_in(uow: UnitOfWork, ctx: Context, contact_id: str) -> Receipt:
     links = links_of_contact(uow.connection, contact_id)
     actor = Actor(ActorKind.CRM, "sync")
     return Receipt(tuple(_lift(uow, links, HoldReason.CONTACT_MISSING, actor, moment_of(ctx))))
+
+
+def contacts_parted_in(uow: UnitOfWork, ctx: Context, survivor: str) -> Receipt:
+    """The receipt of two contacts that the CRM had joined and made two again: whose link is whose, a person must say.
+
+    Every link of the one that stayed that went through a joining rests until then; nothing is guessed.
+    """
+    ledger.take_turn(uow)
+    links = {each.id: each for each in links_of_contact(uow.connection, survivor)}
+    joined = {each.link_id for each in ledger.entries_of_links(uow.connection, list(links)) if each.type == MERGED}
+    doubtful = [link for link_id, link in links.items() if link_id in joined]
+    return Receipt(tuple(_rest(uow, doubtful, HoldReason.SPLIT_REVIEW, Actor(ActorKind.CRM, "sync"), moment_of(ctx))))
 
 
 def _rest(

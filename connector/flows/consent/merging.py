@@ -21,7 +21,7 @@ from connector.domain.consent import (
     state_without,
 )
 from connector.flows.consent.acts import SYSTEM, Act, moment_of, write_act
-from connector.flows.consent.holding import contact_gone_in
+from connector.flows.consent.holding import MERGED, contact_gone_in
 from connector.flows.consent.words import LinkChange, Receipt
 from connector.flows.context import Context
 from connector.store import ledger
@@ -59,7 +59,7 @@ def follow_merge_in(uow: UnitOfWork, ctx: Context, from_contact: str, to_contact
     for profile_id in profiles:
         old = links_of_pair(uow.connection, profile_id, from_contact)
         new = links_of_pair(uow.connection, profile_id, root)
-        changes += _join(uow, ctx, old, new, Act("merged", _CRM, contact_id=root), now)
+        changes += _join(uow, ctx, old, new, Act(MERGED, _CRM, contact_id=root), now)
     return Receipt(tuple(changes))
 
 

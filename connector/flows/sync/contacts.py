@@ -8,7 +8,7 @@ from typing import Any
 
 from connector.crm.port import CRM, Record
 from connector.domain.events import to_millis
-from connector.flows.consent.holding import contact_back_in, contact_gone_in
+from connector.flows.consent.holding import contact_back_in, contact_gone_in, contacts_parted_in
 from connector.flows.consent.merging import follow_merge_in
 from connector.flows.context import Context
 from connector.flows.sync.pull import (
@@ -82,6 +82,9 @@ def _put(ctx: Context, uow: UnitOfWork, rows: Sequence[ContactRow]) -> int:
     for before, after in changed:
         if before and before.is_deleted and not after.is_deleted:
             contact_back_in(uow, ctx, after.crm_id)
+            if before.master_id:
+                survivor = surviving_contacts(uow.connection, [before.master_id])[before.master_id]
+                contacts_parted_in(uow, ctx, survivor or before.master_id)
             move_contact(uow, after.crm_id, after.crm_id)
     return len(changed)
 
