@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, func, literal, select, union_all
+from sqlalchemy import Connection, RowMapping, ScalarSelect, func, literal, select, union_all
 
 from connector.queries.paging import COUNTED, Page, page
 from connector.store.tables import crm_state, deliveries, outbox, shelf
@@ -38,7 +38,7 @@ def health(connection: Connection) -> Health:
     row = connection.execute(
         select(
             *(select(func.count()).select_from(each).scalar_subquery() for each in (new, dead, opened, pending, stuck)),
-            select(func.min(deliveries.c.received_at)).where(deliveries.c.state == "new").scalar_subquery(),
+            _first_waiting(),
             select(func.min(outbox.c.queued_at)).where(outbox.c.state == "pending").scalar_subquery(),
         )
     ).one()
@@ -52,6 +52,12 @@ def health(connection: Connection) -> Health:
         oldest_outbox_at=row[6],
         crm=crm_facts(connection),
     )
+
+
+def _first_waiting() -> ScalarSelect[Any]:
+    """Arrival by the row's number: in a backlog the least time of all would take a look at every row."""
+    waiting = select(deliveries.c.received_at).where(deliveries.c.state == "new")
+    return waiting.order_by(deliveries.c.id).limit(1).scalar_subquery()
 
 
 def crm_facts(connection: Connection) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import accumulate
 
 from sqlalchemy import Connection
 
@@ -24,8 +25,11 @@ __all__ = [
     "claim", "depth", "oldest_seconds", "prune", "release_expired", "settle", "shelve",
 ]  # fmt: skip
 
+CLAIM_BYTES = 16 * 2**20
+"""What the bodies of one claim may come to; a larger one goes alone. A round's memory goes by them."""
+
 _CANDIDATES = """
-SELECT id, source, touches FROM deliveries
+SELECT id, touches, COALESCE(LENGTH(body), 0) AS size FROM deliveries
 WHERE state = 'new' AND claim IS NULL AND run_at <= {now}
   AND source NOT IN (SELECT c.source FROM deliveries c WHERE c.claim IS NOT NULL)
 ORDER BY id LIMIT :limit
@@ -92,10 +96,12 @@ class Settlement:
 def claim(uow: UnitOfWork, limit: int = 200, lease_seconds: float = 60) -> list[DeliveryRow]:
     """Up to ``limit`` deliveries in the order of arrival, leased to the caller; empty when nothing is due.
 
-    Sources that another claim holds are left out until it settles or lapses.
+    Sources that another claim holds are left out until it settles or lapses; of large bodies there are fewer.
     """
     queues.begin_claim(uow, "deliveries")
     head = queues.batch(run(uow.connection, _CANDIDATES, {"limit": limit}).all(), limit)
+    sizes = accumulate(row.size for row in head)
+    head = [row for row, size in zip(head, sizes, strict=True) if size <= CLAIM_BYTES] or head[:1]
     free = queues.lock(uow, "deliveries", "new", [row.id for row in head])
     ids = [row.id for row in head if row.id in free]
     if not ids:

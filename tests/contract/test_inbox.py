@@ -127,6 +127,18 @@ def test_deliveries_are_claimed_in_the_order_of_arrival(any_store: Store) -> Non
     assert [row.id for row in first + claim(any_store)] == [1, 2, 3, 4, 5]
 
 
+def test_large_bodies_come_a_few_at_a_time_so_that_a_round_fits_into_memory(
+    any_store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inbox, "CLAIM_BYTES", 10)
+    deliver(any_store, *(new(str(size), body=b"x" * size) for size in (4, 5, 3, 12, 1)))
+    claims = []
+    while rows := claim(any_store):
+        claims.append([len(row.body) for row in rows])
+        settle(any_store, rows)
+    assert claims == [[4, 5], [3], [12], [1]]
+
+
 def test_one_claim_at_a_time_holds_a_source_and_others_go_on(any_store: Store) -> None:
     deliver(any_store, new("1", "x"), new("2", "x"), new("3", "y"))
     held = claim(any_store, limit=1)
