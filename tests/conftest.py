@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
-from sqlalchemy import text
+from sqlalchemy import event, text
 from sqlalchemy.engine import make_url
 
 from connector.store.installation import namespace
@@ -66,11 +66,18 @@ def clock() -> FakeClock:
     return FakeClock(datetime(2026, 2, 2, 12, tzinfo=UTC))
 
 
+def open_quickly(path: Path) -> Store:
+    """A SQLite store that does not wait for the disk at each commit: no test pulls the plug, and all of them wait."""
+    store = open_store(f"sqlite:///{path}")
+    event.listen(store.engine, "connect", lambda connection, _: connection.execute("PRAGMA synchronous=OFF"))
+    return store
+
+
 @pytest.fixture(scope="session")
 def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A SQLite file that was migrated once in this test process; copy it, never write to it."""
     path = tmp_path_factory.mktemp("template") / "connector.db"
-    store = open_store(f"sqlite:///{path}")
+    store = open_quickly(path)
     migrate(store)
     store.close()
     return path
@@ -81,7 +88,7 @@ def store(migrated_file: Path, tmp_path: Path) -> Iterator[Store]:
     """A fresh migrated SQLite store of this test's own."""
     path = tmp_path / "connector.db"
     shutil.copy(migrated_file, path)
-    store = open_store(f"sqlite:///{path}")
+    store = open_quickly(path)
     yield store
     store.close()
 
@@ -96,7 +103,7 @@ def postgres_schema() -> Iterator[Store]:
     server = open_store(url)
     with server.begin() as uow:
         uow.connection.execute(text(f'CREATE SCHEMA "{name}"'))
-    query = {"options": f"-csearch_path={name}", "application_name": name}
+    query = {"options": f"-csearch_path={name} -csynchronous_commit=off", "application_name": name}
     store = open_store(make_url(url).update_query_dict(query).render_as_string(False))
     migrate(store)
     yield store

@@ -20,6 +20,8 @@ from connector.store.migrate import migrate, schema_problem
 from connector.store.unit_of_work import Store, Turns, UnitOfWork, open_store
 from tests.contract.test_schema import dumped
 
+FULL = 2  # SQLite's number of the level at which a commit survives a power cut
+
 
 class Stop(Exception):
     """What the tests break a transaction with."""
@@ -142,6 +144,15 @@ def test_a_migration_that_fails_leaves_nothing(tmp_path: Path, monkeypatch: pyte
         migrate(store)
     with store.read() as connection:
         assert dumped(connection) == {}
+    store.close()
+
+
+def test_a_commit_is_on_disk_before_anybody_is_told(tmp_path: Path) -> None:
+    """As the product opens its file; most tests do not wait for the disk."""
+    store = open_store(f"sqlite:///{tmp_path}/connector.db")
+    with store.read() as connection:
+        assert connection.execute(text("PRAGMA journal_mode")).scalar_one() == "wal"
+        assert connection.execute(text("PRAGMA synchronous")).scalar_one() == FULL
     store.close()
 
 

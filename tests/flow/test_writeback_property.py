@@ -16,8 +16,7 @@ from hypothesis import strategies as st
 from connector.errors import Refused
 from connector.flows.consent.upkeep import expire_due
 from connector.flows.writeback import drain_once
-from connector.store.unit_of_work import open_store
-from tests.conftest import FakeClock
+from tests.conftest import FakeClock, open_quickly
 from tests.crm_org import TestOrg
 from tests.flow.crm_desk import CASE, CrmDesk, case_id_of, crm_desk, said_id_of
 
@@ -112,7 +111,7 @@ class World:
 def test_the_org_ends_as_the_store_projects(shared_org: TestOrg, migrated_file: Path, steps: list[Step]) -> None:
     with TemporaryDirectory() as folder, ExitStack() as closing:
         shutil.copy(migrated_file, f"{folder}/connector.db")
-        store = open_store(f"sqlite:///{folder}/connector.db")
+        store = open_quickly(Path(folder) / "connector.db")
         closing.callback(store.close)
         shared_org.empty()
         clock = FakeClock(datetime(2026, 2, 2, 12, tzinfo=UTC))
