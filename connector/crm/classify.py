@@ -8,6 +8,9 @@ from typing import Any
 from connector.crm.port import Outcome, RowResult
 from connector.errors import ConnectorError, CrmRateLimited, CrmRejected, CrmUnavailable, Misconfigured
 
+LONGEST_WAIT = 3600.0
+"""Seconds to wait at most because an answer asks for it: an edge may ask for days, and nobody would notice."""
+
 LIMIT_PAUSE = 900.0
 """Seconds to wait at the daily limit when the org names none: it is a rolling 24 hours, so a little comes back soon."""
 
@@ -70,8 +73,13 @@ class WireFault(Exception):
 def read_fault(status: int, body: object, retry_after: str | None) -> WireFault:
     """The fault in an answer's status, JSON body (or None) and Retry-After header."""
     code, message = _words(body)
-    seconds = float(retry_after) if retry_after and retry_after.strip().isdigit() else None
-    return WireFault(status, code, message, seconds)
+    return WireFault(status, code, message, _wait(retry_after or ""))
+
+
+def _wait(retry_after: str) -> float | None:
+    """The seconds in a Retry-After header; None for a date or anything else: then our own schedule holds."""
+    told = retry_after.strip()
+    return min(LONGEST_WAIT, float(told)) if told.isascii() and told.isdigit() else None
 
 
 def _words(body: object) -> tuple[str, str]:
@@ -83,8 +91,21 @@ def _words(body: object) -> tuple[str, str]:
     return str(code), str(message)[:500]
 
 
-def as_error(fault: WireFault, doing: str) -> ConnectorError:
-    """The fault of a whole call in the tree by recovery; ``doing`` says what was asked, without personal data."""
+GIVE_ACCESS = (
+    "run `connector crm install`, give the run-as user the permission set Cross_Channel_Integration, then "
+    "`connector check`"
+)
+GIVE_DEPLOYING = (
+    "the run-as user needs the permission Modify Metadata, or an administrator deploys the folder salesforce "
+    "(docs/salesforce-setup.md)"
+)
+
+
+def as_error(fault: WireFault, doing: str, cure: str = GIVE_ACCESS) -> ConnectorError:
+    """The fault of a whole call in the tree by recovery; ``doing`` says what was asked, without personal data.
+
+    ``cure`` is what an admin does when the org refuses it to the run-as user.
+    """
     outcome = outcome_of(fault.code)
     words = f"{fault.code or fault.status}: {fault.message}".rstrip(": ")
     if outcome is Outcome.WAIT:
@@ -101,10 +122,7 @@ def as_error(fault: WireFault, doing: str) -> ConnectorError:
             f"The CRM's address answers with a redirect ({fault.status}); set CONNECTOR_CRM_URL to the org's My Domain."
         )
     if fault.status in (403, 404, 410) or outcome is Outcome.HALT:
-        return Misconfigured(
-            f"The CRM refuses {doing} ({words}); run `connector crm install`, give the run-as user the permission set "
-            "Cross_Channel_Integration, then `connector check`."
-        )
+        return Misconfigured(f"The CRM refuses {doing} ({words}); {cure}.")
     return CrmRejected(f"The CRM rejects {doing} ({words}).")
 
 

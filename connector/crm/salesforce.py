@@ -19,7 +19,7 @@ from simple_salesforce.format import format_soql
 from connector.crm.batches import BATCH, send_rows
 from connector.crm.budget import Meter
 from connector.crm.checks import check_org
-from connector.crm.classify import WireFault, as_error, row_result
+from connector.crm.classify import GIVE_ACCESS, GIVE_DEPLOYING, WireFault, as_error, row_result
 from connector.crm.deploy import deploy
 from connector.crm.port import Budget, Calls, CrmCheck, Deleted, Reading, Record, RowResult
 from connector.crm.tokens import Token, TokenProvider
@@ -209,18 +209,18 @@ class SalesforceGateway:
         """
         self._described.clear()
         return deploy(
-            lambda path, **options: self._read("deploying", lambda sf: sf.restful(path, **options)),
+            lambda path, **options: self._read("deploying", lambda sf: sf.restful(path, **options), GIVE_DEPLOYING),
             package,
             check_only=check_only,
             sleep=self._sleep,
             monotonic=self._monotonic,
         )
 
-    def _read(self, doing: str, use: Callable[[Salesforce], T]) -> Any:
+    def _read(self, doing: str, use: Callable[[Salesforce], T], cure: str = GIVE_ACCESS) -> Any:
         try:
             return self._ask(use)
         except WireFault as fault:
-            raise as_error(fault, doing) from fault
+            raise as_error(fault, doing, cure) from fault
 
     def _ask(self, use: Callable[[Salesforce], T]) -> T:
         """What ``use`` gets from the org; an expired token is renewed once, a refused fresh one is a failed login."""

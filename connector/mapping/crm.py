@@ -70,8 +70,15 @@ class ObjectMapping:
 
     def written(self) -> list[str]:
         """The fields that the run-as user must see and edit, the key first."""
-        contact = [self.contact] if self.contact else []
-        return [self.key, *contact, *self.fields]
+        single = [each for each in (self.contact, self.crm_case) if each]
+        parents = [_reference(name) for name in self.parents]
+        return list(dict.fromkeys([self.key, *single, *self.fields, *self.once, *self.reopen, *parents]))
+
+
+def _reference(relationship: str) -> str:
+    """The field behind a relationship: Social_Profile__r is Social_Profile__c, and Parent is ParentId."""
+    custom = relationship.removesuffix("__r")
+    return f"{custom}__c" if custom != relationship else f"{relationship}Id"
 
 
 @dataclass(frozen=True, slots=True)

@@ -221,6 +221,25 @@ def test_the_same_mail_told_by_webhook_and_crm_is_one_interaction(crm: CrmDesk, 
     assert crm.sync().interactions["EmailMessage"] == 0
 
 
+def test_the_same_call_told_by_webhook_and_crm_is_one_interaction(crm: CrmDesk, person: str) -> None:
+    assert crm.org is not None
+    said = said_id_of(crm.account("ada", "phone"))
+    sid = "CA" + "7" * 32
+    crm.change_interaction(said, reference=sid, kind="call", channel="phone", source="twilio")
+    case = crm.org.create("Case", Origin="Phone", ContactId=person)
+    call = crm.org.create(
+        "Task", TaskSubtype="Call", WhoId=person, WhatId=case, Status="Completed", CallType="Inbound", CallObject=sid
+    )
+    crm.sync()
+    assert crm.born(call) is None
+    with crm.store.read() as connection:
+        row = connection.execute(select(interactions).where(interactions.c.id == said)).one()
+    assert (row.origin, row.crm_object, row.crm_id) == ("connector", "Task", call)
+    crm.send()
+    assert len(crm.history()) == 1
+    assert crm.sync().interactions["Task"] == 0
+
+
 def test_a_likely_twin_without_a_common_reference_is_flagged_on_both_sides(crm: CrmDesk, person: str) -> None:
     assert crm.org is not None
     said = said_id_of(crm.account("ada", "email"))

@@ -203,11 +203,30 @@ def test_a_certificate_is_refused_in_words(
     assert words in login.detail
 
 
-def test_retry_after_reaches_the_caller(stub: WireStub, crm: SalesforceGateway) -> None:
-    stub.next(refusal(429, "TOO_MANY_REQUESTS", Retry_After="30"))
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [
+        ("30", 30),
+        (" 30 ", 30),
+        ("999999999", 3600),
+        ("Wed, 21 Oct 2026 07:28:00 GMT", None),
+        ("-1", None),
+        ("\xb2", None),
+    ],
+)
+def test_retry_after_reaches_the_caller(
+    stub: WireStub, crm: SalesforceGateway, header: str, seconds: float | None
+) -> None:
+    stub.next(refusal(429, "TOO_MANY_REQUESTS", Retry_After=header))
     with pytest.raises(CrmRateLimited) as raised:
         crm.upsert(OBJ, KEY, rows("a"))
-    assert raised.value.retry_after == 30
+    assert raised.value.retry_after == seconds
+
+
+def test_a_user_who_may_not_deploy_is_told_who_may(stub: WireStub, crm: SalesforceGateway) -> None:
+    stub.next(refusal(403, "INSUFFICIENT_ACCESS", "use of the Metadata API requires a user with Modify Metadata"))
+    with pytest.raises(Misconfigured, match="Modify Metadata, or an administrator deploys"):
+        crm.install(b"zip")
 
 
 def test_the_orgs_own_figure_counts_not_the_apps(stub: WireStub, crm: SalesforceGateway) -> None:
