@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
+from sqlalchemy import Row
+
+from connector.errors import Conflict
 from connector.flows.context import Context
+from connector.flows.projection import Ownership, project
 from connector.store import audit, outbox_shelf, shelf
 from connector.store.unit_of_work import UnitOfWork
 
@@ -41,8 +46,32 @@ def retry_outbox(ctx: Context, row_ids: Sequence[int], actor: str) -> int:
 
 
 def drop_outbox(ctx: Context, row_ids: Sequence[int], actor: str) -> int:
-    """How many outbox rows were set aside for good; a later change of the record queues it again."""
-    return _done(ctx, "outbox.drop", "outbox", row_ids, actor, lambda uow: outbox_shelf.drop(uow, row_ids))
+    """How many outbox rows were set aside for good; a later change of the record queues it again.
+
+    Raises Conflict, and sets none aside, where the CRM still names a contact that must be taken back.
+    """
+    return _done(ctx, "outbox.drop", "outbox", row_ids, actor, lambda uow: _drop_outbox(uow, ctx, row_ids))
+
+
+def _drop_outbox(uow: UnitOfWork, ctx: Context, row_ids: Sequence[int]) -> int:
+    for row in outbox_shelf.naming(uow.connection, row_ids):
+        if _must_take_back(uow, ctx, row):
+            raise Conflict(
+                f"Row {row.id} takes back a contact whose consent has ended, so it cannot be set aside: cure what the "
+                f"CRM says of it, then try it again with `connector outbox retry {row.id}`."
+            )
+    return outbox_shelf.drop(uow, row_ids)
+
+
+def _must_take_back(uow: UnitOfWork, ctx: Context, row: Row[Any]) -> bool:
+    if ctx.crm_mapping is None:
+        return True
+    obj = ctx.crm_mapping.kind_of(row.object)
+    found = project(uow.connection, ctx.crm_mapping, ctx.consent, obj, [row.external_key], ctx.clock())
+    wanted = found.get(row.external_key)
+    if wanted is None or wanted.left_alone or wanted.ownership is not Ownership.OURS:
+        return False
+    return any(each not in (None, wanted.contact) for each in (row.sent_contact_id, row.tried_contact_id))
 
 
 def retry_outbox_group(ctx: Context, error_code: str, actor: str) -> int:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Row, and_, or_, select
 
 from connector.store.queues import run
 from connector.store.tables import outbox
@@ -85,6 +85,13 @@ def retry(uow: UnitOfWork, ids: Sequence[int] | None = None, *, error_code: str 
         statement += " AND error_code = :code"
         values["code"] = error_code
     return int(run(uow.connection, statement, values).rowcount)
+
+
+def naming(connection: Connection, ids: Sequence[int]) -> list[Row[Any]]:
+    """Those of these unsent rows whose record in the CRM names a contact of ours, or may name one."""
+    named = or_(outbox.c.sent_contact_id.is_not(None), outbox.c.tried_contact_id.is_not(None))
+    waiting = and_(outbox.c.id.in_(ids), outbox.c.state.in_(("dead", "pending")), named)
+    return list(connection.execute(select(outbox).where(waiting).order_by(outbox.c.id)))
 
 
 def drop(uow: UnitOfWork, ids: Sequence[int]) -> int:

@@ -11,9 +11,12 @@ from sqlalchemy import update
 
 from connector.crm.port import Outcome, Record, RowResult
 from connector.domain.events import from_millis
+from connector.errors import Conflict
+from connector.flows import operate
 from connector.flows.pace import look_at_pace
 from connector.flows.writeback import DrainReport, drain_once
 from connector.store.crm_state import read_state, write_state
+from connector.store.outbox import queue
 from connector.store.tables import outbox
 from tests.flow.crm_desk import CASE, INTERACTION, PROFILE, CrmDesk, all_alike, case_id_of, said_id_of
 
@@ -139,6 +142,37 @@ def test_an_org_that_takes_nothing_pauses_everything_with_its_own_words(crm: Crm
     crm.hurry()
     crm.send()
     assert crm.held() == crm.wanted()
+
+
+def test_what_takes_a_contact_back_is_never_set_aside(crm: CrmDesk) -> None:
+    contact, account = crm.person(), crm.account("ada")
+    crm.sync()
+    crm.yes(account, contact)
+    crm.send()
+    crm.undo(account)
+    bent = crm.bend()
+    bent.before = all_alike("STRING_TOO_LONG", Outcome.DEAD)
+    crm.send()
+    rows = [crm.row(obj, key).id for obj, key in crm.wanted()]
+    with pytest.raises(Conflict, match=r"takes back a contact whose consent has ended.*connector outbox retry"):
+        operate.drop_outbox(crm.ctx, rows, "an operator")
+    bent.before = lambda _obj, _records: None
+    assert operate.retry_outbox(crm.ctx, rows, "an operator") == len(rows)
+    crm.send()
+    assert crm.contacts_in_org() == {None}
+
+
+def test_what_names_nobody_or_whom_it_may_name_can_be_set_aside(crm: CrmDesk) -> None:
+    contact, account = crm.person(), crm.account("ada")
+    crm.account("ben")
+    crm.sync()
+    crm.yes(account, contact)
+    crm.send()
+    for obj, key in crm.wanted():
+        with crm.store.begin() as uow:
+            queue(uow, obj, key)
+    rows = [crm.row(obj, key).id for obj, key in crm.wanted()]
+    assert operate.drop_outbox(crm.ctx, rows, "an operator") == len(rows)
 
 
 def test_one_record_refused_for_access_among_others_is_that_records_matter(crm: CrmDesk) -> None:

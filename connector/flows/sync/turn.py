@@ -10,7 +10,9 @@ from connector.flows.context import Context
 from connector.store.crm_state import hold_state, read_state, write_state
 from connector.store.unit_of_work import UnitOfWork
 
-TURN, TURN_MS = "sync", 600_000
+TURN, TURN_MS = "sync", 180_000
+"""Each batch that is read prolongs the turn, and no question to the CRM takes so long; two that read at once write the
+same."""
 
 _LIFE = uuid4().hex
 """Tells this process from one before it that had the same number, as in a container that was started anew."""
