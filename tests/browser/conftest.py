@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import logging
+import shutil
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from argon2 import PasswordHasher
+from argon2.profiles import CHEAPEST
 from flask import Flask
 from werkzeug.serving import make_server
 
 from connector.flows import people
-from connector.store.unit_of_work import Store
+from connector.store.unit_of_work import Store, open_store
 from tests.conftest import FakeClock
 from tests.web.conftest import PASSWORD, Site, make_site
 from tests.web.seed import Seed, small_world
@@ -31,9 +36,31 @@ FLAGS = (
 )
 
 
+Desk = tuple[str, Site, dict[str, str]]
+"""The address of a served site under a sub-path, the site, and the ids of what is in it."""
+
+
 @pytest.fixture
-def desk(store: Store, clock: FakeClock) -> Iterator[tuple[str, Site, dict[str, str]]]:
-    """The address of a served site under a sub-path, the site, and the ids of what is in it."""
+def desk(store: Store, clock: FakeClock) -> Iterator[Desk]:
+    """A site of this test's own, for tests that change what is in it."""
+    with served(store, clock) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def shown_desk(migrated_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+    """A site that the tests of a module look at and leave as it is."""
+    path = tmp_path_factory.mktemp("desk") / "connector.db"
+    shutil.copy(migrated_file, path)
+    store = open_store(f"sqlite:///{path}")
+    with served(store, FakeClock(datetime(2026, 2, 2, 12, tzinfo=UTC))) as found:
+        yield found
+    store.close()
+
+
+@contextmanager
+def served(store: Store, clock: FakeClock) -> Iterator[Desk]:
+    """The site around a store, on a real port."""
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     holder: list[Flask] = []
 
@@ -44,6 +71,8 @@ def desk(store: Store, clock: FakeClock) -> Iterator[tuple[str, Site, dict[str, 
     url = f"http://127.0.0.1:{server.server_port}/desk"
     site = make_site(store, clock, public_url=url)
     holder.append(site.app)
+    hashes = pytest.MonkeyPatch()
+    hashes.setattr(people, "HASHER", PasswordHasher.from_parameters(CHEAPEST))
     people.create_user(site.ctx, "ada", PASSWORD, "admin")
     seed = Seed(site.ctx)
     ids = small_world(seed)
@@ -52,10 +81,14 @@ def desk(store: Store, clock: FakeClock) -> Iterator[tuple[str, Site, dict[str, 
     seed.stuck("Case", "key-1")
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
-    yield url, site, ids
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    try:
+        yield url, site, ids
+    finally:
+        hashes.undo()
+        server.shutdown()
+        thread.join()
+        server.server_close()
+        site.app.extensions["connector_submitter"].close()
 
 
 @pytest.fixture(scope="session")
