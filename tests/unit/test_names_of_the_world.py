@@ -8,7 +8,8 @@ from connector.domain.matching import ProfileQuery, SuggestionEngine
 from connector.domain.matching.folding import fold, mixed_scripts, twin
 from connector.domain.matching.handles import read_handle
 from connector.domain.matching.names import name_forms
-from tests.suggestion_base import engine_over
+from connector.domain.matching.sounds import sounds, sounds_key
+from tests.suggestion_base import PEOPLE, engine_over, person
 
 
 @pytest.fixture(scope="module")
@@ -107,3 +108,76 @@ def test_an_address_shows_what_a_person_goes_by() -> None:
     with_mail = dict(name_forms("Emmeline", "Levinger", ("emersonlevinger@mail.de",)).firsts)
     assert "emerson" in with_mail
     assert "emerson" not in dict(name_forms("Emmeline", "Levinger").firsts)
+
+
+ABROAD = (
+    person("ara", "خالد", "منصور", country="Jordan"),
+    person("heb", "מרים", "קפלן", country="Israel"),
+    person("geo", "Zaqaria", "Chiqovani", country="Georgia"),
+    person("vie", "Văn An", "Nguyễn", country="Vietnam"),
+    person("mon", "Lena", "Brandt-Ostrowski", country="Germany"),
+    person("gre", "Γεώργιος", "Παπαδόπουλος", country="Greece"),
+    person("rus", "Вячеслав", "Щербаков", country="Russia"),
+    person("plc", "Robert", "Tanglewood", city="Brooklyn", state="NY", country="United States"),
+    person("cut", "Ulla", "Wackernagelmann", country="Germany"),
+    person("chu", "Jesús", "Zarzamora", country="Mexico"),
+)
+
+
+@pytest.fixture(scope="module")
+def abroad() -> Iterator[SuggestionEngine]:
+    with engine_over([*PEOPLE, *ABROAD]) as opened:
+        yield opened
+
+
+@pytest.mark.parametrize(
+    ("handle", "contact_id"),
+    [
+        ("khaledmansour", "ara"),
+        ("khalid.mansur", "ara"),
+        ("miriamkaplan", "heb"),
+        ("zakariachikovani", "geo"),
+        ("annguyen", "vie"),
+        ("nguyenvanan", "vie"),
+        ("reallbo", "mon"),
+        ("george_papadopoulos", "gre"),
+        ("viacheslavshcherbakov", "rus"),
+        ("bobby4brooklyn", "plc"),
+        ("uwackernagel", "cut"),
+        ("chuyzarzamora", "chu"),
+    ],
+)
+def test_spellings_short_forms_and_initials_find_the_person(
+    abroad: SuggestionEngine, handle: str, contact_id: str
+) -> None:
+    found = abroad.suggest(ProfileQuery(network="x", handle=handle))
+    assert [each.contact_id for each in found[:1]] == [contact_id]
+
+
+@pytest.mark.parametrize(
+    ("shown", "contact_id"),
+    [("Khaled Mansour", "ara"), ("Chikovani Zakaria", "geo"), ("Viacheslav Shcherbakov", "rus")],
+)
+def test_a_shown_name_may_be_spelt_otherwise(abroad: SuggestionEngine, shown: str, contact_id: str) -> None:
+    found = abroad.suggest(ProfileQuery(network="facebook", handle="1000482", display_name=shown))
+    assert contact_id in [each.contact_id for each in found[:1]]
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("mohammed", fold("محمد")),
+        ("alexei", fold("Алексей")),
+        ("tchaikovsky", fold("Чайковский")),
+        ("taqtaqishvili", fold("თაქთაქიშვილი")),
+        ("cohen", fold("כהן")),
+        ("smyth", "smith"),
+    ],
+)
+def test_two_spellings_sound_alike(one: str, other: str) -> None:
+    assert sounds(one) == sounds(other) != ""
+
+
+def test_names_of_few_consonants_make_no_sound_key() -> None:
+    assert sounds_key("li", "yu") == ""
+    assert sounds("meyer") != sounds("miller")

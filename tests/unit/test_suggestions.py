@@ -1,8 +1,10 @@
 """What an agent sees: the right people, reasons that add up, and nobody who must not be shown."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from math import log
+from unicodedata import combining, normalize
 
 import pytest
 from hypothesis import given, settings
@@ -10,7 +12,7 @@ from hypothesis import strategies as st
 
 from connector.domain.matching import ContactFacts, ProfileQuery, Proof, SuggestionEngine
 from connector.domain.matching.features import compare
-from connector.domain.matching.keys import canonical
+from connector.domain.matching.keys import canonical, entry_of
 from connector.domain.matching.view import view_of
 from connector.mapping.scorecard import load_scorecard
 from tests.suggestion_base import PEOPLE, engine_over, everything, index_over, person
@@ -95,6 +97,33 @@ def test_a_proof_outranks_every_similarity(engine: SuggestionEngine) -> None:
     assert found[0].contact_id == "bob2"
 
 
+def test_a_proof_outranks_all_other_evidence_together() -> None:
+    known = replace(
+        person("all", "Wanda", "Quorum", city="Leeds", state="Yorkshire", country="United Kingdom"),
+        emails=("wanda@quorum.org",),
+        phones=("+447700900321",),
+        handles=("wandaquorum",),
+        order_refs=("Q-1",),
+    )
+    query = ProfileQuery(
+        handle="wandaquorum",
+        display_name="Wanda Quorum",
+        location="Leeds, Yorkshire",
+        bio="Wanda Quorum, Leeds. wanda@quorum.org",
+        phones=("+447700900321",),
+        order_refs=("Q-1",),
+    )
+    with engine_over([*PEOPLE, known]) as engine:
+        assert engine.suggest(query)[0].contact_id == "all"
+        proven = engine.suggest(replace(query, proofs=(Proof("login", "van"),)))
+        refused = engine.suggest(replace(query, proofs=(Proof("login", "van"),), excluded=frozenset(["van"])))
+    assert [each.contact_id for each in proven] == ["van"]
+    assert proven[0].reasons[0].kind == "proof"
+    assert sum(reason.weight for reason in proven[0].reasons) == pytest.approx(_logit(proven[0].score), abs=1e-6)
+    assert "other contacts" not in proven[0].reasons[-1].detail
+    assert refused == []
+
+
 def test_a_handle_confirmed_elsewhere_finds_the_same_person() -> None:
     people = [replace(each, handles=("@Night.Owl",)) if each.contact_id == "van" else each for each in PEOPLE]
     with engine_over(people) as engine:
@@ -131,10 +160,28 @@ def test_an_excluded_contact_leaves_the_probability_to_the_others(engine: Sugges
         ProfileQuery(handle="kestrelbank", display_name="Kestrel Savings Bank"),
         ProfileQuery(handle="KestrelFoundationTrust"),
         ProfileQuery(handle="annikathorvaldsen", brand=True),
+        ProfileQuery(handle="kestrelfoundation"),
+        ProfileQuery(handle="fundacionkestrel"),
+        ProfileQuery(handle="4711", display_name="Stiftung Kestrel"),
+        ProfileQuery(handle="4711", display_name="Università Kestrel"),
     ],
 )
 def test_nobody_is_behind_a_brand(profile: ProfileQuery, engine: SuggestionEngine) -> None:
     assert engine.suggest(profile) == []
+
+
+@pytest.mark.parametrize(
+    ("profile", "contact_id"),
+    [
+        (ProfileQuery(handle="annikathorvaldsenfoundation"), "ann"),
+        (ProfileQuery(handle="4711", display_name="Annika Thorvaldsen, Museum"), "ann"),
+        (ProfileQuery(handle="wanda_institute"), "ins"),
+        (ProfileQuery(handle="4711", display_name="Wanda Institute"), "ins"),
+    ],
+)
+def test_a_person_with_an_organisations_word_stays_a_person(profile: ProfileQuery, contact_id: str) -> None:
+    with engine_over([*PEOPLE, person("ins", "Wanda", "Institute")]) as engine:
+        assert engine.suggest(profile)[0].contact_id == contact_id
 
 
 def test_a_suggestion_changes_nothing() -> None:
@@ -150,17 +197,22 @@ def test_the_order_of_contacts_does_not_matter() -> None:
         assert [one.suggest(each) for each in profiles] == [other.suggest(each) for each in profiles]
 
 
-@given(st.sampled_from(["Annika Thorvaldsen", "Jürgen Müller-Lüdenscheid", "Femke van der Berghe"]), st.data())
-@settings(max_examples=40, deadline=None)
+def _bare(text: str) -> str:
+    return "".join(char for char in normalize("NFD", text) if not combining(char))
+
+
+@given(st.sampled_from(PEOPLE[:7]), st.sampled_from([str, _bare, partial(normalize, "NFD")]), st.data())
+@settings(max_examples=80, deadline=None)
 def test_case_accents_and_spacing_do_not_lose_the_person(
-    engine: SuggestionEngine, name: str, data: st.DataObject
+    engine: SuggestionEngine, contact: ContactFacts, accents: Callable[[str], str], data: st.DataObject
 ) -> None:
+    name = accents(f"{contact.first_name} {contact.last_name}")
     spelled = "".join(data.draw(st.sampled_from([char, char.upper(), char.lower()])) for char in name)
     joint = data.draw(st.sampled_from(["", ".", "_", "-"]))
-    handle = spelled.replace(" ", joint).replace("-", joint)
-    expected = engine.suggest(ProfileQuery(display_name=name, handle="4711"))[0].contact_id
-    found = engine.suggest(ProfileQuery(handle=handle))
-    assert expected in {each.contact_id for each in found}
+    by_handle = engine.suggest(ProfileQuery(handle=spelled.replace(" ", joint).replace("-", joint)))
+    by_name = engine.suggest(ProfileQuery(handle="4711", display_name=spelled.replace(" ", "  ")))
+    assert contact.contact_id in {each.contact_id for each in by_handle}
+    assert by_name[0].contact_id == contact.contact_id
 
 
 @given(st.sampled_from(PEOPLE[:12]), st.sampled_from(["annikathorvaldsen", "bobkestrel", "quinn", "nightowl", "pkuz"]))
@@ -176,6 +228,7 @@ def test_more_evidence_never_lowers_a_pair(contact: ContactFacts, handle: str) -
         replace(plain, location=contact.city),
         replace(plain, order_refs=known.order_refs),
         replace(plain, bio=f"{contact.first_name} {contact.last_name}"),
+        replace(plain, confirmed_handles=known.handles),
     ]
     for query in stronger:
         assert card.log_odds(compare(view_of(query), known)[0]) >= base - 1e-9
@@ -195,3 +248,13 @@ def test_more_evidence_never_lowers_a_pair(contact: ContactFacts, handle: str) -
 def test_no_text_breaks_it(engine: SuggestionEngine, profile: ProfileQuery) -> None:
     for each in engine.suggest(profile):
         assert 0 < each.score < 1
+
+
+@given(st.text(max_size=40), st.text(max_size=40), st.text(max_size=20), st.text(max_size=20))
+@settings(max_examples=150, deadline=None)
+def test_no_contact_breaks_it(first: str, last: str, city: str, mail: str) -> None:
+    known = canonical(person("any", first, last, city=city, emails=(f"{mail}@fjord.no",), handles=(mail,)))
+    entry = entry_of(known)
+    assert canonical(known) == known
+    assert entry.keys == sorted(set(entry.keys))
+    assert all(key.isascii() or key[0] in "=@" for key in entry.keys)

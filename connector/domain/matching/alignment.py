@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from connector.domain.matching.names import PET, Forms, NameForms
-from connector.domain.matching.usual import HEAD, TAIL, unexplained
+from connector.domain.matching.usual import HEAD, MIDDLE, TAIL, unexplained
 
 
 class Alignment(NamedTuple):
@@ -51,6 +51,8 @@ PATTERNS = {
     "first": 4.0,
     "pet": 5.0,
     "cut_cut": 3.0,
+    "initial_cut": 3.4,
+    "monogram": 3.0,
     "initials": 7.0,
 }
 """How a name stands in a handle, with what each reading costs beside its unexplained letters."""
@@ -146,6 +148,7 @@ def _without_last(letters: str, known: Known) -> Iterator[Alignment]:
             yield _read(pattern, first, last[:size], ("", before[size:], after), at, 0, first_kind, 1, known)
     yield from _cut_both(letters, known)
     yield from _initials_only(letters, known)
+    yield from _core_only(letters, known)
 
 
 def _cut_both(letters: str, known: Known) -> Iterator[Alignment]:
@@ -170,6 +173,21 @@ def _initials_only(letters: str, known: Known) -> Iterator[Alignment]:
     for short in (forms.initials + forms.lasts[0][0][0], forms.initials[0] + forms.lasts[0][0][0]):
         if letters.startswith(short):
             yield _read("initials", short, "", ("", "", letters[len(short) :]), 0, -1, 0, 0, known)
+
+
+def _core_only(letters: str, known: Known) -> Iterator[Alignment]:
+    """What is left of the handle without usual words is the monogram, or an initial and the start of the last name."""
+    core = unexplained(letters, HEAD)
+    start = letters.find(core)
+    core = unexplained(core, TAIL)
+    gaps = (letters[:start], "", letters[start + len(core) :])
+    forms = known.forms
+    if len(core) > 2 and core == forms.monogram:
+        yield _read("monogram", core, "", gaps, start, -1, 0, 0, known)
+    if len(core) > 4 and core[0] == forms.initials[:1]:
+        size, last = _longest_cut(core[1:], forms.lasts)
+        if size == len(core) - 1:
+            yield _read("initial_cut", core[0], last[:size], gaps, start, start + 1, 0, 0, known)
 
 
 def _longest_cut(text: str, lasts: Forms) -> tuple[int, str]:
@@ -214,7 +232,7 @@ def _read(
 
 
 def place_in(gap: str, rest: str, where: int, places: tuple[str, ...]) -> str:
-    """The contact's place that a piece is or ends with; a two-letter code counts only at the end of the handle."""
+    """The contact's place that a piece is or ends with; a two-letter code counts only at an end of the handle."""
     for place in places:
         # Most places share nothing with the piece, which is quickly seen.
         if (place in gap or (len(rest) > 3 and place.startswith(rest))) and _is_place(gap, rest, where, place):
@@ -224,7 +242,7 @@ def place_in(gap: str, rest: str, where: int, places: tuple[str, ...]) -> str:
 
 def _is_place(gap: str, rest: str, where: int, place: str) -> bool:
     if place in {rest, gap}:
-        return len(place) > 2 or where == TAIL
+        return len(place) > 2 or where != MIDDLE
     if where == TAIL and gap.endswith(place) and not unexplained(gap[: -len(place)], TAIL):
         return True
     return len(place) > 4 and bool(rest) and (place in rest or (len(rest) > 3 and place.startswith(rest)))

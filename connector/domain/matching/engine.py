@@ -22,8 +22,10 @@ from connector.domain.matching.view import ProfileView, view_of, words_to_look_u
 MAX_CANDIDATES = 100
 CONTENDERS = 24
 """So many of the best are looked through for duplicates; those behind them are shown to nobody."""
-FLOOR = 0.01
-"""Below this nobody is plausible, and an agent is not bothered."""
+FLOOR = 0.005
+"""A contact less likely than this is not shown."""
+WORTH_A_LOOK = 0.03
+"""When the best five together are less likely than this nobody is plausible, and an agent is not bothered."""
 RARE_SHARE = 0.02
 """A name is rare when fewer bearers than this are expected in the base by chance."""
 
@@ -56,6 +58,8 @@ class SuggestionEngine:
             return []
         finals = self._scorecard.compete([group[0].log_odds for group in groups])
         ranked = sorted(zip(finals, groups, strict=True), key=lambda pair: (-pair[0], pair[1][0].contact.contact_id))
+        if sum(probability(final) for final, _ in ranked[:5]) < WORTH_A_LOOK:
+            return []
         shown = []
         for final, group in ranked[:limit]:
             score = probability(final)
@@ -115,8 +119,8 @@ class SuggestionEngine:
         weighed = []
         for contact in self._index.contacts(chosen).values():
             features, reading = compare(view, contact)
-            if contact.contact_id in proven:
-                features["proof.network"] = 1.0
+            if proven:
+                features["proof.network" if contact.contact_id in proven else "proof.elsewhere"] = 1.0
             weighed.append(Weighed(contact, features, reading, self._scorecard.log_odds(features)))
         return weighed
 
@@ -126,6 +130,8 @@ def _whole(weighed: Weighed) -> bool:
     reading = weighed.reading
     if reading.pattern not in STRONG:
         return False
+    if reading.pattern == "pet_last":
+        return not reading.left and reading.first_at < reading.last_at
     return not reading.left or (reading.left < 4 and len(reading.first) + len(reading.last) > 7)
 
 

@@ -5,25 +5,32 @@ from __future__ import annotations
 from itertools import pairwise
 from math import log10
 
-from connector.domain.matching.alignment import Alignment, Known, align, place_in
+from connector.domain.matching.alignment import NOTHING, Alignment, Known, align, place_in
 from connector.domain.matching.facts import ContactFacts
 from connector.domain.matching.keys import local_key, phone_key
 from connector.domain.matching.names import PET, NameForms, name_forms
 from connector.domain.matching.places import country_words, place_words
 from connector.domain.matching.similarity import alike
+from connector.domain.matching.sounds import has_vowels, sounds
 from connector.domain.matching.usual import HEAD, MIDDLE, TAIL, USUAL, unexplained
-from connector.domain.matching.view import ProfileView
+from connector.domain.matching.view import ProfileView, core_of
 
 Features = dict[str, float]
 
 STRONG = frozenset({"first_last", "pet_last", "initials_last"})
 _GROUP = {
     **dict.fromkeys(("first_last", "pet_last"), "full"),
-    **dict.fromkeys(("initials_last", "initial_last", "cut_last", "first_cut", "cut_cut"), "initial"),
-    **dict.fromkeys(("first_initial", "last", "first", "pet", "initials", "none"), "single"),
+    **dict.fromkeys(
+        ("initials_last", "initial_last", "cut_last", "first_cut", "cut_cut", "initial_cut", "heard"), "initial"
+    ),
+    **dict.fromkeys(("first_initial", "last", "first", "pet", "initials", "monogram", "none"), "single"),
 }
 _SHARE = {"initials_last": 0.01, "initial_last": 0.08, "cut_last": 0.02, "first_cut": 0.02, "first_initial": 0.08}
-_CUT_LAST = frozenset({"first_cut", "first_initial", "cut_cut"})
+_CUT_LAST = frozenset({"first_cut", "first_initial", "cut_cut", "initial_cut"})
+_CHANCE = {"initials": 300, "cut_cut": 20000, "initial_cut": 10000}
+"""Of so many contacts one is expected to fit such a short form by chance."""
+_ALIKE = 0.7
+"""A spelling less like the contact's than this is another name with the same consonants."""
 _STEPS = (1, 2, 3, 4, 6, 9)
 
 
@@ -31,7 +38,7 @@ def compare(view: ProfileView, contact: ContactFacts) -> tuple[Features, Alignme
     """The features of a pair and the reading of the handle they rest on."""
     forms = name_forms(contact.first_name, contact.last_name, contact.emails)
     places = (*place_words(contact.city, contact.state), *country_words(contact.country))
-    reading = align(view.handle.letters, Known(forms, places))
+    reading = _as_heard(view, forms, align(view.handle.letters, Known(forms, places)))
     found: Features = {"base": 1.0}
     shown = _shown(found, view, forms) if view.named else ""
     if view.handle.plain:
@@ -94,8 +101,12 @@ def namesakes(view: ProfileView, forms: NameForms, reading: Alignment) -> float:
         return family(view, reading.last) * given(view, reading.first, forms) / size
     if reading.pattern in {"first", "pet", "first_cut", "first_initial"}:
         return given(view, reading.first, forms) * share
-    if reading.pattern in {"initials", "cut_cut"}:
-        return size / (300 if reading.pattern == "initials" else 20000)
+    if reading.pattern == "heard":
+        return size * 8.0 ** -len(view.heard)
+    if reading.pattern == "monogram":
+        return size * 15.0 ** -len(reading.first)
+    if reading.pattern in _CHANCE:
+        return size / _CHANCE[reading.pattern]
     return family(view, reading.last) * share
 
 
@@ -134,7 +145,7 @@ def _rests(found: Features, view: ProfileView, known: Known, reading: Alignment)
         usual = usual or len(rest) < len(gap)
         place = place_in(gap, rest, where, known.places) if gap else ""
         if place:
-            found[_place_feature(view, place)] = 1.0
+            found[_place_feature(view, place, where)] = 1.0
         elif rest:
             rests.append(rest)
             if view.count(rest).place and where != MIDDLE:
@@ -147,9 +158,11 @@ def _rests(found: Features, view: ProfileView, known: Known, reading: Alignment)
     return rests, left
 
 
-def _place_feature(view: ProfileView, place: str) -> str:
+def _place_feature(view: ProfileView, place: str, where: int) -> str:
     if len(place) > 2:
         return "place.in_handle"
+    if where == HEAD:
+        return "place.code_in_front"
     marked = len(view.handle.letters) - 2 in view.handle.starts
     return "place.code_marked" if marked else "place.code_in_handle"
 
@@ -200,12 +213,36 @@ def _similar(found: Features, letters: str, forms: NameForms) -> None:
         found["similar"] = (similar - 0.6) * 2.5
 
 
+def _as_heard(view: ProfileView, forms: NameForms, reading: Alignment) -> Alignment:
+    """A reading by consonants, where the spelling leaves letters over and the consonants are all the contact's."""
+    letters = view.handle.letters
+    if len(view.heard) < 5 or reading.pattern in STRONG or (reading.last and not reading.left):
+        return reading
+    name = _heard(forms).get(view.heard)
+    core = core_of(letters)
+    if not name or (has_vowels(name) and alike(core, name) < _ALIKE):
+        return reading
+    at = letters.find(core)
+    gaps = (letters[:at], "", letters[at + len(core) :])
+    return NOTHING._replace(pattern="heard", first=core, gaps=gaps, first_at=at)
+
+
+def _heard(forms: NameForms) -> dict[str, str]:
+    """The consonants of first and last name in either order, and the name as it is spelt."""
+    firsts = [form for form, kind in forms.firsts[:4] if kind < PET and sounds(form)]
+    lasts = [form for form, _ in forms.lasts[:2] if sounds(form)]
+    names = [name for first in firsts for last in lasts for name in (first + last, last + first)]
+    return {sounds(name): name for name in names}
+
+
 def _shown(found: Features, view: ProfileView, forms: NameForms) -> str:
     words = view.display
     spoken = {*words, *(first + second for first, second in pairwise(words)), view.display_plain}
     last = next((form for form, _ in forms.lasts if form in spoken), "")
     first, kind = next(((form, kind) for form, kind in forms.firsts if form in spoken and form != last), ("", 0))
     pattern = _shown_pattern(words, forms, first, kind, last)
+    if pattern in {"last", "first", "none"} and not view.shown_sounds.isdisjoint(_heard(forms)):
+        pattern = "heard"
     found[f"shown.{pattern}"] = 1.0
     if pattern in {"first_last", "pet_last"}:
         found["shown.rarity"] = log_of(family(view, last) * given(view, first, forms) / max(view.size, 1))

@@ -9,9 +9,8 @@ from connector.domain.identifiers import CROWDED_AT
 from connector.domain.matching.index import Probe, beginning, exactly
 from connector.domain.matching.keys import MONOGRAM, local_key, phone_key
 from connector.domain.matching.nicks import other_forms
-from connector.domain.matching.sounds import sounds_key
-from connector.domain.matching.usual import HEAD, TAIL, unexplained
-from connector.domain.matching.view import ProfileView, pieces
+from connector.domain.matching.usual import HEAD, unexplained
+from connector.domain.matching.view import ProfileView, core_of, pieces
 
 MAX_PROBES = 64
 RARE = 40
@@ -165,7 +164,7 @@ def _overlap(word: str, place: str) -> bool:
 
 def _core_probes(view: ProfileView) -> list[Probe]:
     """What is left without usual words: the start of a long name, such a start after an initial, or initials only."""
-    core = unexplained(unexplained(view.handle.letters, HEAD), TAIL)
+    core = core_of(view.handle.letters)
     probes = []
     if 2 < len(core) <= MONOGRAM:
         probes.append(exactly(f"^{core}", 12))
@@ -178,11 +177,7 @@ def _core_probes(view: ProfileView) -> list[Probe]:
 
 def _heard_probes(view: ProfileView) -> list[Probe]:
     """Names whose consonants are those of the handle or of the shown words, however their vowels are spelt."""
-    core = unexplained(unexplained(view.handle.letters, HEAD), TAIL)
-    words = view.display[:5]
-    keys = [sounds_key(core, "")]
-    keys += [sounds_key(first, last) for first in words for last in words if first != last]
-    return [exactly(f"&{key}", 12) for key in dict.fromkeys(keys) if key]
+    return [exactly(f"&{key}", 12) for key in (view.heard, *sorted(view.shown_sounds)) if key]
 
 
 def _cut_probes(view: ProfileView) -> list[Probe]:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from connector.domain.matching.alignment import Alignment
 from connector.domain.matching.facts import ContactFacts, Reason
 from connector.domain.matching.features import Features
-from connector.domain.matching.scorecard import Scorecard
+from connector.domain.matching.scorecard import HIGHEST, Scorecard
 from connector.domain.matching.usual import unexplained
 from connector.domain.matching.view import ProfileView
 
@@ -32,6 +32,9 @@ _HANDLE = {
     "first": "the handle holds the first name only: {first}",
     "pet": "the handle holds a short form of the first name only: {first}",
     "cut_cut": "the handle holds the starts of first and last name: {first} + {last}",
+    "initial_cut": "the handle holds the first initial and the start of the last name: {first} + {last}",
+    "heard": "the handle sounds like the contact's first and last name: {first}",
+    "monogram": "the handle holds the initials of the whole name: {first}",
     "initials": "the handle begins with the initials: {first}",
     "none": "no part of the name stands in the handle",
 }
@@ -47,6 +50,9 @@ _KIND = {
     "first": "handle_has_first",
     "pet": "handle_has_nickname",
     "cut_cut": "handle_is_short_first_short_last",
+    "initial_cut": "handle_is_initial_short_last",
+    "heard": "handle_sounds_like_name",
+    "monogram": "handle_is_monogram",
     "initials": "handle_is_initials",
     "none": "handle_has_no_name",
 }
@@ -54,6 +60,7 @@ _SHOWN = {
     "shown.first_last": "the shown name is the contact's first and last name",
     "shown.pet_last": "the shown name is a short form of the first name and the last name",
     "shown.initial_last": "the shown name is the contact's initial and last name",
+    "shown.heard": "the shown name sounds like the contact's first and last name",
     "shown.last": "the shown name has the last name but another first name",
     "shown.first": "the shown name has the first name but not the last name",
     "shown.none": "the shown name has no part of the contact's name",
@@ -73,6 +80,7 @@ _PLACE = {
     "place.state": "the state is the same",
     "place.country": "the country is the same",
     "place.in_handle": "the contact's place stands in the handle",
+    "place.code_in_front": "the contact's place may begin the handle",
     "place.code_marked": "the contact's place ends the handle",
     "place.code_in_handle": "the contact's place may end the handle",
     "place.other": "the stated place is another",
@@ -91,10 +99,13 @@ _PHONE = {
     "phone.equal_end": "the customer wrote a phone number that ends like this contact's",
     "phone.end_in_handle": "the handle's digits are the end of the contact's phone number",
 }
+_PROOF = {
+    "proof.network": "the network itself says that this account is this contact's",
+    "proof.elsewhere": "the network itself says that this account is another contact's",
+}
 _PLAIN = {
     "order": "the customer named an order of this contact",
     "handle": "this contact confirmed the same handle on another network",
-    "proof": "the network itself says that this account is this contact's",
     "warning": "look closely: the name mixes letters of several scripts that look alike",
     "base": "before looking at anything, hardly any contact fits a given profile",
 }
@@ -124,7 +135,8 @@ def explain(
     reasons.sort(key=lambda reason: (-abs(reason.weight), reason.kind))
     reasons.append(Reason("base", _PLAIN["base"], base))
     competition = final - sum(reason.weight for reason in reasons)
-    return (*reasons, Reason("competition", _competition(competition), competition))
+    said = "nothing is held for surer than this" if final >= HIGHEST else _competition(competition)
+    return (*reasons, Reason("competition", said, competition))
 
 
 def _competition(weight: float) -> str:
@@ -198,4 +210,5 @@ _WRITERS: dict[str, Writer] = {
     "bio": _phrases("bio", _BIO),
     "email": _phrases("email", _EMAIL),
     "phone": _phrases("phone", _PHONE),
+    "proof": _phrases("proof", _PROOF),
 }

@@ -24,7 +24,12 @@ def sounds(word: str) -> str:
     return _TWICE.sub(r"\1", word.translate(_CLASSES)).translate(_SILENT)
 
 
+def has_vowels(word: str) -> bool:
+    """Whether the word is spelt with vowels, as Arabic and Hebrew names are not."""
+    return 5 * sum(letter in "aeiou" for letter in word) > len(word)
+
+
 def sounds_key(first: str, last: str) -> str:
-    """The consonants of first and last name in a row; empty where they are too few to tell names apart."""
-    joined = sounds(first) + sounds(last)
+    """The consonants of first and last name written as one word; empty where they are too few to tell names apart."""
+    joined = sounds(first + last)
     return joined if len(joined) >= _ENOUGH else ""

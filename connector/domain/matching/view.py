@@ -13,6 +13,8 @@ from connector.domain.matching.index import UNSEEN, WordCounts
 from connector.domain.matching.keys import handle_key, order_key
 from connector.domain.matching.names import with_usual_spelling
 from connector.domain.matching.nicks import other_forms
+from connector.domain.matching.sounds import sounds_key
+from connector.domain.matching.usual import HEAD, TAIL, USUAL, unexplained
 
 MAX_WORD = 18
 MAX_DISPLAY_WORDS = 8
@@ -35,6 +37,8 @@ class ProfileView:
     orders: frozenset[str]
     handles: frozenset[str]
     mixed: bool
+    heard: str
+    shown_sounds: frozenset[str]
     size: int = 0
     counts: dict[str, WordCounts] = field(default_factory=dict)
 
@@ -60,8 +64,11 @@ def view_of(query: ProfileQuery) -> ProfileView:
     phones = {each for each in (canonical_phone(each, query.country) for each in query.phones) if each}
     phones |= set(phones_in(bio, query.country))
     display = _words((query.display_name or "")[:200], MAX_DISPLAY_WORDS)
+    handle = read_handle((query.handle or "")[:200], query.network)
     return ProfileView(
-        handle=read_handle((query.handle or "")[:200], query.network),
+        handle=handle,
+        heard=sounds_key(core_of(handle.letters), ""),
+        shown_sounds=_sounds_of(display),
         display=display,
         display_plain="".join(display),
         places=frozenset(_joined(fold(location).split()[:MAX_PLACE_WORDS], 3)),
@@ -73,6 +80,17 @@ def view_of(query: ProfileQuery) -> ProfileView:
         handles=frozenset(each for each in map(handle_key, (*query.confirmed_handles, query.handle)) if each),
         mixed=mixed_scripts(query.handle) or mixed_scripts(query.display_name),
     )
+
+
+def core_of(letters: str) -> str:
+    """The letters of a handle without the usual words at its ends."""
+    return unexplained(unexplained(letters, HEAD), TAIL)
+
+
+def _sounds_of(words: tuple[str, ...]) -> frozenset[str]:
+    """The consonants of any two words of a shown name."""
+    some = [word for word in words if word not in USUAL][:5]
+    return frozenset(sounds_key(first, last) for first in some for last in some if first != last) - {""}
 
 
 def words_to_look_up(view: ProfileView) -> list[str]:
