@@ -136,6 +136,11 @@ _FAULTS: tuple[tuple[tuple[str, ...], str, float], ...] = (
         60,
     ),
     (
+        ("i/o error",),
+        "The store's disk refuses: look at its quota and at the system's log; senders will send again.",
+        5,
+    ),
+    (
         ("readonly", "read-only"),
         "The store is read-only: give this user write access to the data directory.",
         60,
