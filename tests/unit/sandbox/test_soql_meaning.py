@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -270,6 +271,32 @@ def test_an_order_puts_empty_values_where_it_says_and_first_unless_told(
     ordered = ids + empty if nulls == " NULLS LAST" else empty + ids
     query = f"SELECT Id FROM Case ORDER BY {field.path}{direction}{nulls}, Id LIMIT {limit} OFFSET {offset}"
     assert found_by(world, query) == ordered[offset : offset + limit]
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(condition=CONDITIONS, limit=st.integers(1, 6), offset=st.integers(0, 2))
+def test_the_children_of_each_record_are_its_own(world: World, condition: Condition, limit: int, offset: int) -> None:
+    written, holds = condition
+    inner = f"SELECT Id FROM Cases WHERE {written} ORDER BY Id LIMIT {limit} OFFSET {offset}"
+    found = {each["Id"]: each["Cases"] for each in world.caller.soql(f"SELECT Id, ({inner}) FROM Contact")}
+    for contact in world.contacts:
+        own_cases = sorted(row["Id"] for row in world.cases if row["ContactId"] == contact and holds(row, world))
+        expected = own_cases[offset : offset + limit]
+        shown = found[contact]
+        assert (shown and [each["Id"] for each in shown["records"]]) == (expected or None)
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(condition=CONDITIONS, least=st.integers(0, 4))
+def test_groups_count_the_records_that_a_condition_is_true_of(world: World, condition: Condition, least: int) -> None:
+    written, holds = condition
+    counted = Counter(row["Inbound_Touches__c"] for row in world.cases if holds(row, world))
+    query = (
+        f"SELECT Inbound_Touches__c, COUNT(Id) n, COUNT(Inbound_Touches__c) filled FROM Case WHERE {written} "
+        f"GROUP BY Inbound_Touches__c HAVING COUNT(Id) > {least}"
+    )
+    found = {row["Inbound_Touches__c"]: (row["n"], row["filled"]) for row in world.caller.soql(query)}
+    assert found == {key: (number, 0 if key is None else number) for key, number in counted.items() if number > least}
 
 
 LITERALS = (
