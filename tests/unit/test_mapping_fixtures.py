@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from connector.domain.channels import DELETES, EDITS, Kind
 from connector.mapping.loader import load_mappings
 from connector.mapping.normalise import Normalised
 from connector.mapping.source import SourceMapping
@@ -22,10 +24,7 @@ BODIES = sorted(
     if not path.name.endswith((".expected.json", ".headers.json"))
     and (ROOT / "mappings/sources" / f"{path.parent.name}.yml").is_file()
 )
-SIX = (
-    "x", "facebook_page", "messenger", "instagram", "whatsapp", "telegram", "line", "discourse", "youtube",
-    "trustpilot", "twilio_voice", "twilio_sms", "postmark", "chatwoot", "social_case",
-)  # fmt: skip
+CONDITIONS = ("new item", "edit", "deletion", "echo", "bad item", "batch", "unknown kind")
 
 
 @cache
@@ -65,12 +64,35 @@ def test_a_payload_becomes_the_events_beside_it(path: Path) -> None:
     assert all(each.reason.endswith(".") and each.cure.endswith(".") for each in result.failures)
 
 
-@pytest.mark.parametrize("name", SIX)
-def test_a_shipped_mapping_has_six_fixtures_and_more(name: str) -> None:
-    found = [path.stem for path in BODIES if path.parent.name == name]
-    assert len(found) >= 6
-    assert any("unknown" in each for each in found)
-    assert any("bad_item" in each for each in found)
+def conditions(expected: dict[str, Any]) -> set[str]:
+    """Which of the conditions a fixture shows."""
+    kinds = [(Kind(each["kind"]), each["direction"]) for each in expected["events"]]
+    found = {"edit" for kind, _ in kinds if kind in EDITS} | {"deletion" for kind, _ in kinds if kind in DELETES}
+    plain = [(kind, way) for kind, way in kinds if kind not in {*EDITS, *DELETES, Kind.UNKNOWN, Kind.IGNORE}]
+    found |= {"new item" for _, way in plain if way == "inbound"} | {"echo" for _, way in plain if way == "outbound"}
+    found |= {"unknown kind"} if (Kind.UNKNOWN in {kind for kind, _ in kinds}) else set()
+    if expected.get("failures"):
+        found |= {"bad item"} | ({"batch"} if any(kind is not Kind.UNKNOWN for kind, _ in kinds) else set())
+    return found
+
+
+def never_told() -> dict[str, set[str]]:
+    """What a sender has no body for, as docs/adding-a-source.md says."""
+    text = (ROOT / "docs" / "adding-a-source.md").read_text("utf-8")
+    table = text.partition("## What senders never tell")[2].partition("\n## ")[0]
+    found: dict[str, set[str]] = {}
+    for names, lacks in re.findall(r"^\| (`.+`) \| (.+) \|$", table, re.MULTILINE):
+        for name in re.findall(r"`(\w+)`", names):
+            found[name] = set(lacks.split(", "))
+    return found
+
+
+@pytest.mark.parametrize("name", sorted({path.parent.name for path in BODIES}))
+def test_a_shipped_mapping_has_a_fixture_for_every_condition_that_its_sender_can_tell(name: str) -> None:
+    expected = [json.loads(path.read_text("utf-8")) for path in (FIXTURES / name).glob("*.expected.json")]
+    shown = set().union(*(conditions(each) for each in expected))
+    assert shown == set(CONDITIONS) - never_told().get(name, set())
+    assert len(expected) >= 6 or name == "meta_privacy", "its one request has two conditions"
 
 
 def test_every_shipped_mapping_has_a_fixture() -> None:
