@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from connector.composition import build_sources, load_rules
 from connector.errors import Problem, SettingsInvalid
 from connector.settings import Settings, load_settings
 
@@ -195,3 +196,35 @@ def test_secrets_are_read_from_where_they_are_kept(tmp_path: Path) -> None:
 )
 def test_a_database_address_that_works_is_taken(tmp_path: Path, given: str, used: str) -> None:
     assert load(tmp_path, f'database_url = "{given}"').database_url == used
+
+
+@pytest.mark.parametrize(
+    ("mapping", "secrets", "more", "told"),
+    [
+        ("telegraf", ["s"], "", "not a mapping file. Use one of: amazon_connect"),
+        ("postmark", ["a:b"], 'verification = "meta"', "does not offer. Use one of: basic_auth, url_token"),
+        ("messenger", ["s"], 'verification = "hootsuite"', "does not offer. Use one of: meta, meta_legacy_sha1"),
+        ("social_case", ["plain"], "", "whsec_"),
+        ("social_case", ["whsec_%%%"], "", "base64"),
+        ("social_case", ["whsec_c2VjcmV0c2VjcmV0c2VjcmV0", "plain"], "", "whsec_"),
+        ("postmark", ["only-a-password"], "", "user:password"),
+        ("telegram", ["with space"], "", "A-Z, a-z"),
+        ("google_business", ["https://care.example"], "", "audience service-account-email"),
+    ],
+)
+def test_a_source_that_cannot_prove_anybody_is_told_at_start(
+    tmp_path: Path, mapping: str, secrets: list[str], more: str, told: str
+) -> None:
+    listed = ", ".join(f'"{each}"' for each in secrets)
+    settings = load(tmp_path, f'[sources.care]\nmapping = "{mapping}"\nsecrets = [{listed}]\n{more}')
+    with pytest.raises(SettingsInvalid) as raised:
+        build_sources(settings, load_rules(settings))
+    [problem] = raised.value.problems
+    assert problem.where.startswith("sources.care")
+    assert told in f"{problem.what} {problem.cure}"
+    assert not any(each in str(problem) for each in ("whsec_%%%", "only-a-password", "with space"))
+
+
+def test_a_source_may_hold_the_new_secret_and_the_one_before(tmp_path: Path) -> None:
+    settings = load(tmp_path, SOURCE.replace('["s"]', '["new", "before"]'))
+    assert build_sources(settings, load_rules(settings))["care"].secrets == ("new", "before")
