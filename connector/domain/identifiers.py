@@ -59,12 +59,19 @@ _COUNTRY_NAMES = {
     for name in entry.strip()[3:].split(",")
 }
 
+# What stands before the @ of desks, machines and fillers, signs and digits taken out.
 _ROLE_LOCALS = _words(
     """
-    abuse admin administrator billing contact customerservice do-not-reply donotreply enquiries feedback hello help
-    helpdesk hostmaster info invoice jobs mail mailer-daemon marketing me media news newsletter no-reply nobody none
-    noreply office orders postmaster press privacy reception root sales security service support team test tester
-    testing unknown user webmaster anonymous anon example xxx asdf na null
+    abuse accounts admin administrator alerts anon anonymous asdf billing booking bookings bounce bounces career careers
+    contact customer customercare customerservice donotreply email enquiries enquiry example fake feedback finance hello
+    help helpdesk hostmaster hr info information invoice invoices jobs legal mail mailer mailerdaemon marketing media
+    na news newsletter nobody noemail nomail none noreply notification notifications null office orders postmaster press
+    privacy qwerty reception reservations root sales sample security service services shop spam support team test tester
+    testing testuser unknown updates user username webmaster xxx xyz
+    atencionalcliente atendimento bestellung buchhaltung clientes clienti comercial commercial contabilita contabilidad
+    contacto contato contatto einkauf empfang facturacion info kontakt kunde kunden kundendienst kundenservice
+    kundeservice kundtjanst klantenservice personal presse prensa rechnung redaktion reklamation secretaria sekretariat
+    serviceclient servicio servizio servizioclienti soporte sac suporte ventas vendas vertrieb verwaltung vendite
     """
 )
 _JUNK_DOMAINS = _words(
@@ -72,7 +79,13 @@ _JUNK_DOMAINS = _words(
     example.com example.org example.net test.com test.de email.com domain.com none.com noemail.com invalid localhost
     """
 )
+_MEXICAN_MOBILE = 13
+"""Digits of a mobile with the prefix 044 or 045 that Mexico used until 2019."""
 _DOTLESS = frozenset({"gmail.com", "googlemail.com"})
+_SIGNS = str.maketrans("", "", "._-0123456789")
+_RISING = "01234567890123456789"
+_REAL_NUMBER = 7
+"""A mailbox of so many digits is somebody's account number, whatever their order."""
 _PLAIN_LOCAL = re.compile(r"[a-z0-9_+-]+(?:\.[a-z0-9_+-]+)*")
 _EMAIL = re.compile(r"[\w.+'-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63})+", re.UNICODE)
 _URL_PREFIXES = frozenset({"user", "c", "channel", "in", "company", "people", "u", "profile", "pages"})
@@ -107,6 +120,8 @@ def canonical_phone(text: str | None, country: str | None = None) -> str | None:
 def _readings(text: str, region: str | None) -> list[tuple[str, str | None]]:
     readings: list[tuple[str, str | None]] = [] if region is None and not text.startswith("+") else [(text, region)]
     digits = re.sub(r"\D", "", text)
+    if region == "MX" and len(digits) == _MEXICAN_MOBILE and digits.startswith(("044", "045")):
+        return [(digits[3:], region)]
     if not text.startswith("+") and 10 < len(digits) <= 15:
         readings.append(("+" + digits, None))
     return readings
@@ -144,9 +159,9 @@ def _plausible(number: PhoneNumber) -> bool:
     national = str(number.national_number)
     if len(set(national)) <= 2 and len(national) > 5:
         return False
-    if national in "01234567890123456789" or national in "98765432109876543210":
+    if national in _RISING or national in _RISING[::-1]:
         return False
-    return phonenumbers.is_possible_number(number)
+    return phonenumbers.is_possible_number_with_reason(number) == phonenumbers.ValidationResult.IS_POSSIBLE
 
 
 @lru_cache(maxsize=8192)
@@ -157,11 +172,27 @@ def canonical_email(text: str | None) -> str | None:
     local, domain = _plain(text.strip().lower()) or _parts(text.strip()) or ("", "")
     if not local:
         return None
-    if local in _ROLE_LOCALS or domain in _JUNK_DOMAINS or domain.endswith((".test", ".invalid")):
+    if _is_desk(local) or domain in _JUNK_DOMAINS or domain.endswith((".test", ".invalid")):
+        return None
+    if len(local) < 5 and local == domain.partition(".")[0]:
         return None
     if domain in _DOTLESS:
         local, domain = local.split("+")[0].replace(".", ""), "gmail.com"
     return f"{local}@{domain}"
+
+
+def _is_desk(local: str) -> bool:
+    """Whether a mailbox is a desk's, a machine's or a filler: no.reply, support+1, info-de, test2, aaa, 1234."""
+    bare = local.partition("+")[0]
+    if bare.isdigit():
+        return bare in _RISING and len(bare) < _REAL_NUMBER
+    letters = bare.translate(_SIGNS)
+    head, sign, rest = bare.partition("-")
+    return (
+        letters in _ROLE_LOCALS
+        or (bool(sign) and len(rest) < 3 and head in _ROLE_LOCALS)
+        or (len(letters) > 1 and letters == bare and len(set(letters)) == 1)
+    )
 
 
 def _plain(text: str) -> tuple[str, str] | None:

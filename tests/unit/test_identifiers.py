@@ -27,6 +27,15 @@ from connector.domain.identifiers import (
         ("+54 9 11 2345-6789", None, "+5491123456789"),
         ("011 15-2345-6789", "AR", "+5491123456789"),
         ("+54 11 4345-6789", None, "+541143456789"),
+        ("0351 15 412-3456", "AR", "+5493514123456"),
+        ("044 55 1234 5678", "Mexico", "+525512345678"),
+        ("01 55 1234 5678", "MX", "+525512345678"),
+        ("(11) 8765-4321", "BR", "+5511987654321"),
+        ("8 (495) 123-45-67", "Russia", "+74951234567"),
+        ("06 698 12345", "Italy", "+390669812345"),
+        ("０３-１２３４-５６７８", "Japan", "+81312345678"),
+        ("011 44 20 7946 0958", "US", "+442079460958"),
+        ("+1 212 555 0198;ext=44", None, "+12125550198"),
         ("030 901820", "Germany", "+4930901820"),
         ("(212) 555-0198 ext. 44", "US", "+12125550198"),
         ("whatsapp:+14155550123", None, "+14155550123"),
@@ -38,7 +47,22 @@ def test_a_number_has_one_form_however_it_is_written(written: str, country: str 
     assert canonical_phone(written, country) == canonical
 
 
-@pytest.mark.parametrize("junk", ["", "000-000-0000", "1111111111", "1234567890", "n/a", "12", "+", "call me", None])
+NO_NUMBERS = [
+    "",
+    "000-000-0000",
+    "1111111111",
+    "1234567890",
+    "9999999999",
+    "555-1234",
+    "n/a",
+    "12",
+    "+",
+    "call me",
+    None,
+]
+
+
+@pytest.mark.parametrize("junk", NO_NUMBERS)
 def test_junk_is_no_number(junk: str | None) -> None:
     assert canonical_phone(junk, "United States") is None
 
@@ -51,6 +75,10 @@ def test_junk_is_no_number(junk: str | None) -> None:
         ("A.n.n+news@GoogleMail.com", "ann@gmail.com"),
         ("ann+shop@fjord.no", "ann+shop@fjord.no"),
         ("jörg@fjord.no", "jörg@fjord.no"),
+        ("me@annlee.org", "me@annlee.org"),
+        ("test.pilot@fjord.no", "test.pilot@fjord.no"),
+        ("media-lee@fjord.no", "media-lee@fjord.no"),
+        ("85512347@qq.com", "85512347@qq.com"),
     ],
 )
 def test_an_address_has_one_form(written: str, canonical: str) -> None:
@@ -59,6 +87,9 @@ def test_an_address_has_one_form(written: str, canonical: str) -> None:
 
 NO_ADDRESSES = """
 noreply@shop.com info@shop.com test@test.com ann@example.com a@b @shop.com ann@ ann a..b@shop.com ann@-shop.com
+no.reply@shop.com do_not_reply@shop.com support+1@shop.com info-de@shop.com test2@shop.com kontakt@shop.de
+ventas@shop.es
+soporte@shop.es kundenservice@shop.de atencion.al.cliente@shop.es aaa@shop.com 1234@shop.com abc@abc.com asdf@asdf.com
 """
 
 
