@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -69,3 +70,20 @@ def test_nothing_but_the_crm_the_demo_and_replay_calls_anybody() -> None:
         or any(name in path.read_text(encoding="utf-8") for name in ("urllib.request", "http.client", "PoolManager"))
     }
     assert found == CALLS_OUT
+
+
+def test_the_domain_knows_the_standard_library_and_five_others() -> None:
+    known = {
+        "phonenumbers",
+        "email_validator",
+        "rapidfuzz",
+        "anyascii",
+        "nicknames",
+        "connector",
+    } | sys.stdlib_module_names
+    found = {
+        (str(path.relative_to(ROOT)), name)
+        for path in sorted((ROOT / "connector" / "domain").rglob("*.py"))
+        for name in set(imported(path)) - known
+    }
+    assert found == set()
