@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from uuid import UUID
+
+from connector.domain.keys import derive_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +34,11 @@ class SocialProfile:
     profile_url: str | None = None
     kind: str = "person"
     status: str = "active"
+
+
+def spoken_id(namespace: UUID, network: str, scope: str, key: str) -> str:
+    """The id of an account known by its handle alone; a kind of its own, since some networks' ids look like handles."""
+    return derive_id(namespace, "handle", network, scope, key)
 
 
 HANDLE_NETWORKS_WITH_CASE = frozenset({"youtube"})

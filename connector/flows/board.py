@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from connector.mapping.channels import ChannelRegister
 
 ProfileKey = tuple[str, str, str]
-"""Network, scope and external id; for accounts known by handle alone, the handle key after an @."""
+"""Network, scope and external id; for accounts known by handle alone, the handle key after a mark that no id has."""
 
 
 @dataclass(slots=True)

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from connector.domain.channels import CONTENT, Direction, Kind
-from connector.domain.profiles import handle_key
+from connector.domain.profiles import handle_key, spoken_id
 from connector.domain.sightings import Profile, describe, first_sight, seen
 from connector.flows.board import Arrival, Board, ProfileKey, Signal
 from connector.store.profiles import HandleSeen, load_profiles, load_unbound
+
+BY_HANDLE = "\0"
+"""Begins the key of an account known by its handle alone; no network's own id does, though some begin with an @."""
 
 DESCRIBING = frozenset({Kind.CONTACT_PROFILE, Kind.PROFILE_CHANGE, Kind.ACCOUNT_LINK})
 """Kinds that tell about an account without anything being said."""
@@ -54,7 +57,7 @@ def _key(arrival: Arrival) -> ProfileKey | None:
         return arrival.customer
     event = arrival.event
     if event.direction is Direction.INBOUND and not event.author.external_id and event.author.handle:
-        return (event.network, event.scope, f"@{handle_key(event.network, event.author.handle)}")
+        return (event.network, event.scope, f"{BY_HANDLE}{handle_key(event.network, event.author.handle)}")
     return None
 
 
@@ -69,15 +72,18 @@ def _load_nameless(board: Board, arrivals: Sequence[Arrival]) -> None:
     if wanted:
         found = load_unbound(board.uow, wanted)
         board.profiles.update(
-            {(network, scope, f"@{handle}"): each for (network, scope, handle), each in found.items()}
+            {(network, scope, f"{BY_HANDLE}{handle}"): each for (network, scope, handle), each in found.items()}
         )
 
 
 def _profile(board: Board, arrival: Arrival, key: ProfileKey) -> Profile:
     known = board.profiles.get(key)
     if known is None:
-        external_id = None if arrival.customer is None else key[2]
-        known = first_sight(board.desk.profile_id(key), key[0], key[1], external_id, arrival.moment)
+        if arrival.customer is None:
+            profile_id, external_id = spoken_id(board.desk.namespace, key[0], key[1], key[2][1:]), None
+        else:
+            profile_id, external_id = board.desk.profile_id(key), key[2]
+        known = first_sight(profile_id, key[0], key[1], external_id, arrival.moment)
         board.profiles[key] = known
         board.new_profiles.add(known.id)
     return known

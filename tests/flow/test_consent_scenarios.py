@@ -11,6 +11,7 @@ from sqlalchemy import select, update
 
 from connector.domain.channels import Channel, Kind
 from connector.domain.consent import Answer, Assurance, Evidence, HoldReason, Method
+from connector.domain.events import Author
 from connector.domain.links import Permit
 from connector.errors import (
     Conflict,
@@ -25,12 +26,14 @@ from connector.errors import (
     NoticeMismatch,
 )
 from connector.flows import consent
+from connector.flows.applying import apply_events
 from connector.flows.consent import NetworkSignal, WithdrawConsent
 from connector.store.tables import crm_contacts, ledger, social_profiles
 from connector.store.unit_of_work import Store
 from tests.conftest import FakeClock
 from tests.flow.consent_world import with_new_version
 from tests.flow.consenting import ADA, AGENT, BEN, CUSTOMER, OTHER_AGENT, PRIVACY, Desk, desk_on, script
+from tests.flow.ingesting import DESK, arrivals, said
 
 SERVICE_YES = {"service": Answer.YES}
 
@@ -315,6 +318,57 @@ def test_a_handle_moves_to_its_account_when_that_shows_up(desk: Desk) -> None:
     assert desk.contacts_shown(account) == {ADA}
     assert desk.contacts_shown(waiting.profile_id) == {None}
     assert consent.expire_due(desk.ctx).bound == 0
+
+
+def test_a_handle_that_was_bound_and_given_up_is_claimed_anew_for_whoever_has_it_next(
+    desk: Desk, clock: FakeClock
+) -> None:
+    consent.record(desk.ctx, desk.answer(None, ADA, SERVICE_YES, network="x", handle="@grace_p"))
+    first = desk.account("grace_p")
+    consent.expire_due(desk.ctx)
+    rename(desk, first, "gp_1990")
+    clock.move(days=3)
+    consent.record(desk.ctx, desk.answer(None, BEN, SERVICE_YES, network="x", handle="@grace_p"))
+    assert desk.reason(first) == "allowed"
+    clock.move(days=3)
+    second = desk.account("newcomer")
+    rename(desk, second, "grace_p")
+    consent.expire_due(desk.ctx)
+    assert {row.contact_id: row.profile_id for row in desk.links()} == {ADA: first, BEN: second}
+
+
+def rename(desk: Desk, profile_id: str, handle: str) -> None:
+    """The network tells that the account has another handle now."""
+    with desk.store.begin() as uow:
+        renamed = update(social_profiles).where(social_profiles.c.id == profile_id)
+        uow.connection.execute(renamed.values(handle=handle, handle_key=handle))
+
+
+def test_an_id_that_looks_like_a_spoken_handle_is_another_account(desk: Desk) -> None:
+    """Some senders' ids begin with an @: what was agreed to for the handle must not meet them by their spelling."""
+    consent.record(desk.ctx, desk.answer(None, ADA, SERVICE_YES, network="x", handle="@grace_p"))
+    post = said("post-1", 1, by="@grace_p", author=Author(external_id="@grace_p", handle="somebody_else"))
+    with desk.store.begin() as uow:
+        assert apply_events(uow, DESK, arrivals([post])).applied == 1
+    consent.expire_due(desk.ctx)
+    with desk.store.read() as connection:
+        columns = select(social_profiles.c.id).where(social_profiles.c.external_id == "@grace_p")
+        account = connection.execute(columns).scalar_one()
+    assert desk.reason(account) == "no_link"
+
+
+def test_a_handle_spoken_for_two_people_names_neither_until_one_takes_it_back(desk: Desk) -> None:
+    for contact in (ADA, BEN):
+        consent.record(desk.ctx, desk.answer(None, contact, SERVICE_YES, network="x", handle="@family_of_two"))
+    spoken = desk.links()[0].profile_id
+    assert desk.reason(spoken) == "ambiguous"
+    account = desk.account("family_of_two")
+    consent.expire_due(desk.ctx)
+    desk.drain()
+    assert (desk.reason(account), desk.contacts_shown(account)) == ("ambiguous", {None})
+    consent.withdraw(desk.ctx, WithdrawConsent(CUSTOMER, contact_id=BEN))
+    desk.drain()
+    assert desk.contacts_shown(account) == {ADA}
 
 
 def test_an_account_younger_than_the_consent_waits_for_a_person(desk: Desk, clock: FakeClock) -> None:

@@ -9,8 +9,7 @@ from sqlalchemy import and_, insert, select, update
 
 from connector.domain.events import from_millis, to_millis
 from connector.domain.handles import read_handle
-from connector.domain.keys import derive_id
-from connector.domain.profiles import handle_key
+from connector.domain.profiles import handle_key, spoken_id
 from connector.errors import Conflict, HandleInvalid, InputInvalid, NotFound
 from connector.flows.consent.words import RecordConsent
 from connector.flows.context import Context
@@ -74,7 +73,7 @@ def _by_handle(uow: UnitOfWork, ctx: Context, network: str, scope: str, handle: 
 
 
 def _unbound(uow: UnitOfWork, ctx: Context, network: str, scope: str, handle: str, key: str, now: datetime) -> str:
-    profile_id = derive_id(ctx.namespace, "profile", network, scope, f"@{key}")
+    profile_id = spoken_id(ctx.namespace, network, scope, key)
     same = and_(
         social_profiles.c.network == network,
         social_profiles.c.scope == scope,
