@@ -13,7 +13,8 @@ from connector.domain.clock import Clock, system_clock
 
 # The header may also hold "per-app-api-usage=17/250(appName=…)", before or after: only the org's own figure counts.
 _USAGE = re.compile(r"(?<![\w-])api-usage=(\d+)/(\d+)")
-_ID = re.compile(r"/[a-zA-Z0-9]{15,18}(?=/|$)")
+# A record's id, or the locator of a page: each by its own name would be one more line to count, for ever.
+_ID = re.compile(r"/[a-zA-Z0-9]{15,18}(?:-\d+)?(?=/|$)")
 
 
 class Meter:

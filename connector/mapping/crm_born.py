@@ -55,12 +55,16 @@ class Born:
 
 @dataclass(frozen=True, slots=True)
 class BornObject:
-    """An object of the CRM that holds them: what is read of it, and how a record becomes one."""
+    """An object of the CRM that holds them: what is read of it, and how a record becomes one.
+
+    Where one of the ``needed`` fields is hidden nothing is read of it; of the others what is there.
+    """
 
     name: str
     fields: tuple[str, ...]
     read: Callable[[Record], Born | None]
     where: str = ""
+    needed: tuple[str, ...] = ("SystemModstamp",)
 
 
 def read_call(record: Record) -> Born | None:
@@ -159,6 +163,7 @@ OBJECTS = (
          "CallDurationInSeconds", "CallDisposition", "CallObject", "CompletedDateTime"),
         read_call,
         "TaskSubtype = 'Call'",
+        ("SystemModstamp", "TaskSubtype"),
     ),
     BornObject(
         "EmailMessage",

@@ -219,7 +219,7 @@ class Bent:
         self._crm = crm
         self.before: Callable[[str, Sequence[Record]], list[RowResult] | None] = lambda _obj, _records: None
         self.written: list[tuple[str, Record]] = []
-        self.missing = ""
+        self.missing = self.hidden = ""
         self.now: Callable[[], datetime] = crm.now
 
     def upsert(self, obj: str, key_field: str, records: Sequence[Record], *, assign: bool = False) -> list[RowResult]:
@@ -233,7 +233,10 @@ class Bent:
         return instead if instead is not None else self._crm.update(obj, records)
 
     def fields(self, obj: str) -> Mapping[str, Mapping[str, Any]] | None:
-        return None if obj == self.missing else self._crm.fields(obj)
+        described = self._crm.fields(obj)
+        if described is None or obj == self.missing:
+            return None
+        return {name: each for name, each in described.items() if name != self.hidden}
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._crm, name)

@@ -213,6 +213,18 @@ def test_an_object_that_the_org_does_not_have_is_no_fault(crm: CrmDesk) -> None:
     assert crm.sync().interactions["MessagingSession"] == 0
 
 
+@pytest.mark.parametrize(("hidden", "told"), [("Description", "Call"), ("TaskSubtype", None), ("", "Where is it?")])
+def test_a_field_that_is_hidden_is_left_out_unless_nothing_can_be_told_without_it(
+    crm: CrmDesk, person: str, hidden: str, told: str | None
+) -> None:
+    assert crm.org is not None
+    call = crm.org.create("Task", TaskSubtype="Call", WhoId=person, Status="Completed", Subject="Call",
+                          Description="Where is it?")  # fmt: skip
+    crm.bend().hidden = hidden
+    assert crm.sync().interactions["Task"] == (0 if told is None else 1)
+    assert (crm.born(call) and crm.born(call).text) == told
+
+
 def contacts_called(crm: CrmDesk, start: str) -> set[str]:
     """The ids of the stored contacts whose last name begins so."""
     statement = select(crm_contacts.c.crm_id).where(crm_contacts.c.last_name.like(f"{start}%"))

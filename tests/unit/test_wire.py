@@ -417,6 +417,20 @@ def test_a_page_in_the_middle_that_lacks_records_is_no_page(stub: WireStub, crm:
         next(read)
 
 
+def test_calls_are_counted_by_kind_of_path_not_by_record_or_page(stub: WireStub, crm: SalesforceGateway) -> None:
+    for number in range(3):
+        page = {
+            "totalSize": 1,
+            "done": False,
+            "records": [],
+            "nextRecordsUrl": f"/services/data/v66.0/query/01gxx000000000{number}AAA-0",
+        }
+        stub.next(answer(page), answer(page | {"totalSize": 0, "done": True}))
+        assert list(crm.changed(OBJ, ["Id"], None)) == []
+    assert crm.calls().by_path["GET /services/data/v66.0/query/…"] == 3
+    assert len(crm.calls().by_path) == 2
+
+
 def test_the_orgs_clock_is_known_before_the_first_call(stub: WireStub, crm: SalesforceGateway) -> None:
     stub.clock_behind = 3 * 3600
     assert abs(datetime.now(UTC) - crm.now() - timedelta(hours=3)) < timedelta(minutes=1)

@@ -50,7 +50,7 @@ def fields_read(mapping: CrmMapping) -> dict[str, Reading]:
     needed = {"Contact": contact, "Case": (*CASE_FIELDS, mapping.objects["case"].key), "User": USER_FIELDS}
     return {
         **{name: Reading(fields) for name, fields in needed.items()},
-        **{each.name: Reading(each.fields, is_needed=False) for each in OBJECTS},
+        **{each.name: Reading(tuple(dict.fromkeys((*each.fields, *each.needed))), is_needed=False) for each in OBJECTS},
     }
 
 

@@ -76,7 +76,7 @@ class BornReader:
     def pull(self, crm: CRM, *, full: bool = False, on_progress: Progress | None = None) -> int:
         """How many interactions were new or changed; none where the org has no such object."""
         described = crm.fields(self.obj.name)
-        if described is None or "SystemModstamp" not in described:
+        if described is None or not set(self.obj.needed) <= described.keys():
             return 0
         fields = [name for name in self.obj.fields if name in described]
         changed = pull(
