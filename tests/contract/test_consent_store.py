@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -14,9 +15,9 @@ from sqlalchemy import delete, insert, select, text, update
 from sqlalchemy.exc import DatabaseError
 
 from connector.domain.consent import Answer
-from connector.errors import MappingInvalid, Misconfigured
+from connector.errors import CoolingOff, MappingInvalid, Misconfigured
 from connector.flows import consent
-from connector.flows.consent import WithdrawConsent, publish_notices
+from connector.flows.consent import RecordConsent, WithdrawConsent, publish_notices
 from connector.store import ledger as ledger_store
 from connector.store import vault
 from connector.store.ledger import NewEntry, append, canonical, verify_ledger
@@ -74,6 +75,27 @@ def test_two_agents_who_record_at_once_make_one_link(desk: Desk) -> None:
     for thread in threads:
         thread.join()
     assert (len(desk.links()), desk.reason(account), desk.ledger_size()) == (1, "allowed", 4)
+
+
+def test_a_yes_and_a_no_recorded_at_once_come_to_a_no(desk: Desk) -> None:
+    """Whichever of two agents comes first: a no is not overruled, and a yes is taken back."""
+    for number in range(5):
+        account = desk.account(f"customer{number}")
+        commands = [desk.answer(account, ADA, {"service": each}) for each in (Answer.YES, Answer.NO)]
+        together = threading.Barrier(2)
+
+        def tell(command: RecordConsent, together: threading.Barrier = together) -> None:
+            together.wait()
+            with suppress(CoolingOff):
+                consent.record(desk.ctx, command)
+
+        threads = [threading.Thread(target=tell, args=(each,)) for each in commands]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert desk.reason(account) in ("withdrawn", "refused")
+    assert check(desk.store).ok
 
 
 @pytest.mark.parametrize("verb", ["update", "delete"])
