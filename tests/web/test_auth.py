@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -219,6 +220,28 @@ def test_links_stay_under_the_sub_path_whether_the_proxy_cuts_it_or_not(
     assert 'action="/help/login"' in page
     assert 'href="/help/static/app.css"' in page
     assert "evil.test" not in page
+
+
+@pytest.mark.parametrize("proxy_cuts_it", [True, False])
+def test_everything_works_below_a_sub_path(site_at: Callable[[str], Site], *, proxy_cuts_it: bool) -> None:
+    """Pages, forms, their cookie, the API with its own description, and health."""
+    site = site_at("https://desk.example/help")
+    below = "" if proxy_cuts_it else "/help"
+    people.create_user(site.ctx, "Ida", PASSWORD, "agent")
+    client = site.app.test_client(use_cookies=False)
+    asked = client.get(f"{below}/inbox", base_url="https://desk.example")
+    assert asked.location == "/help/login?next=/inbox"
+    page = client.get(f"{below}/login?next=/inbox", base_url="https://desk.example")
+    cookie = page.headers["Set-Cookie"].partition(";")[0]
+    token = re.search(r'name="csrf" value="([^"]+)"', page.text)
+    assert token is not None
+    form = {"csrf": token[1], "name": "Ida", "password": PASSWORD, "next": "/inbox"}
+    inside = client.post(f"{below}/login", data=form, headers={"Cookie": cookie}, base_url="https://desk.example")
+    assert (inside.status_code, inside.location) == (302, "/help/inbox")
+    api = client.get(f"{below}/api/v1/openapi.json", headers=site.key("agent"), base_url="https://desk.example")
+    assert api.get_json()["servers"] == [{"url": "https://desk.example/help/api/v1"}]
+    assert client.get(f"{below}/api/v1/cases", headers=site.key("agent")).status_code == 200
+    assert client.get(f"{below}/healthz").status_code == 200
 
 
 def test_every_answer_carries_the_security_headers(site: Site) -> None:
