@@ -13,7 +13,7 @@ from connector.flows.context import Context
 from connector.flows.pace import Pace, hold_pace, keep_pace
 from connector.flows.projection import Ownership, Wanted
 from connector.mapping.crm import ObjectMapping
-from connector.store.crm_records import note_case_answers, note_reopens
+from connector.store.crm_records import hold_records, note_case_answers, note_reopens
 from connector.store.outbox import Claimed, Settlement, Settling, held, note_overtaken, settle
 from connector.store.queues import backoff_seconds
 from connector.store.unit_of_work import UnitOfWork
@@ -54,6 +54,7 @@ class Tally:
 
 def settle_sent(ctx: Context, uow: UnitOfWork, sent: Sent, budget: Budget | None, calls: int) -> Tally:
     """Settles every row of the batch and the pace of writing, in one transaction."""
+    hold_records(uow, sent.obj.kind, [row.external_key for row in sent.rows])
     fault = sent.fault or _common_fault(sent.results)
     pace = hold_pace(uow, ctx.crm_share)
     if sent.results or fault:

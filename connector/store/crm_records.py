@@ -7,8 +7,9 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, select, text, update
+from sqlalchemy import Connection, Row, Table, bindparam, select, text, update
 
+from connector.store.locks import take_networks
 from connector.store.outbox import CLAIMABLE
 from connector.store.queues import run
 from connector.store.rows import paged
@@ -17,6 +18,8 @@ from connector.store.unit_of_work import UnitOfWork
 
 MOST_MERGES = 10
 """Merges followed from one contact to the one it ended in; a longer chain, or a ring, is left where it was."""
+
+_TABLES: Mapping[str, Table] = {"profile": social_profiles, "case": cases, "interaction": interactions}
 
 _REOPENS = text("UPDATE outbox SET told_reopens = :reopens WHERE id = :id AND claim = :claim")
 _TRIES = text(
@@ -130,6 +133,21 @@ def _read_ends(connection: Connection, ids: Sequence[str], gone: dict[str, bool]
             if row.is_deleted and row.master_id:
                 masters[row.crm_id] = row.master_id
     gone.update({each: False for each in ids if each not in gone})
+
+
+def hold_records(uow: UnitOfWork, kind: str, keys: Sequence[str]) -> None:
+    """On PostgreSQL, takes the turn of whoever changes these records, before anything else in a transaction is locked.
+
+    All others change a record first and its row of the outbox after it; settling begins with the outbox. Without the
+    turn they would wait for each other, and the database would break one of them off.
+    """
+    if uow.is_sqlite:
+        return
+    table = _TABLES[kind]
+    these = table.c.id.in_(keys)
+    take_networks(uow, set(uow.connection.execute(select(table.c.network).distinct().where(these)).scalars()))
+    if table is cases:
+        uow.connection.execute(select(cases.c.id).where(these).order_by(cases.c.id).with_for_update())
 
 
 def note_tries(uow: UnitOfWork, claim: str, contacts: Mapping[int, str | None]) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from threading import Barrier, Event, Thread
+from time import sleep
 from typing import Any
 
 import pytest
@@ -19,11 +21,13 @@ from connector.flows.context import Context
 from connector.flows.upkeep import give_back_expired
 from connector.flows.writeback import Batch, drain_once
 from connector.store import insisting
-from connector.store.tables import outbox
+from connector.store.locks import take_networks
+from connector.store.outbox import queue
+from connector.store.tables import cases, outbox
 from connector.store.unit_of_work import Store, UnitOfWork
 from tests.conftest import FakeClock
 from tests.crm_org import TestOrg
-from tests.flow.crm_desk import KEYS, PROFILE, CrmDesk, case_id_of, crm_desk
+from tests.flow.crm_desk import CASE, KEYS, PROFILE, CrmDesk, case_id_of, crm_desk
 
 WORKERS = 4
 ACCOUNTS = 60
@@ -163,6 +167,49 @@ def test_while_the_store_stays_away_the_lease_keeps_what_was_in_the_call(
     give_back_expired(desk.ctx, everything=True)
     desk.send()
     assert desk.held() == desk.wanted()
+
+
+@pytest.mark.postgres
+def test_settling_and_ingestion_never_wait_for_each_other(
+    postgres_store: Store, clock: FakeClock, org: TestOrg, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ingestion changes a case, then its row of the outbox, while the first answer about that case is being noted."""
+    desk = crm_desk(postgres_store, clock, org)
+    case = case_id_of(desk.account("ada"))
+    drain_once(desk.ctx, flush=True)
+    bent = desk.bend()
+    monkeypatch.setattr(insisting, "WAITS", ())
+    changed = Event()
+
+    def ingest() -> None:
+        with postgres_store.begin() as uow:
+            take_networks(uow, {desk.case_row(case).network})
+            uow.connection.execute(update(cases).where(cases.c.id == case).values(inbound_touches=7))
+            changed.set()
+            while not uow.connection.execute(text(WAITS_FOR_A_LOCK)).scalar_one():
+                sleep(0.01)
+            queue(uow, CASE, case)
+
+    with ThreadPoolExecutor(1) as pool:
+        ingesting = []
+
+        def meanwhile(_obj: str, _records: Sequence[Record]) -> None:
+            bent.before = lambda _obj, _records: None
+            ingesting.append(pool.submit(ingest))
+            assert changed.wait(30)
+
+        bent.before = meanwhile
+        assert drain_once(desk.ctx, flush=True).sent == 1
+        ingesting[0].result(30)
+    desk.send()
+    assert desk.record(CASE, case)["Inbound_Touches__c"] == 7
+    assert desk.held() == desk.wanted()
+
+
+WAITS_FOR_A_LOCK = (
+    "SELECT COUNT(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' "
+    "AND application_name = current_setting('application_name')"
+)
 
 
 def test_fifty_changes_of_one_case_while_the_org_is_slow_end_in_the_newest(desk: CrmDesk) -> None:
