@@ -26,12 +26,9 @@ class Database:
         return [dict(row) for row in self._opened().execute(sql).fetchall()]
 
     def change(self, *statements: str) -> None:
-        """Changes made by a person's hand, all at once."""
-        connection = self._opened()
-        connection.execute("BEGIN IMMEDIATE" if self.is_sqlite else "BEGIN")
+        """Changes made by a person's hand, each committed by itself."""
         for each in statements:
-            connection.execute(each)
-        connection.execute("COMMIT")
+            self._opened().execute(each)
 
     def is_free(self) -> bool:
         """Whether nobody is in the middle of a write to this SQLite file."""
@@ -67,6 +64,7 @@ class Database:
     def _sqlite(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self.url.removeprefix("sqlite:///"), timeout=20, isolation_level=None)
         connection.row_factory = sqlite3.Row
+        connection.execute("PRAGMA synchronous=OFF")
         return connection
 
     def _postgres(self) -> psycopg.Connection[Row]:

@@ -24,7 +24,7 @@ from tests.chaos.senders import Senders
 from tests.chaos.story import Story, tell
 from tests.chaos.world import World, running_world, until
 
-pytestmark = [pytest.mark.chaos, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.chaos, pytest.mark.timeout(600)]
 
 EVENTS = 5000
 KILLS = 30
@@ -73,7 +73,7 @@ def run(world: World, record_property: Told) -> None:
     started = time.monotonic()
     torment(world, random, senders, story)
     tormented = time.monotonic()
-    assert until(lambda: senders.are_done and world.is_settled(), 200), world.last_words()
+    assert until(lambda: senders.are_done and world.is_settled(), 300), world.last_words()
     ended = time.monotonic()
     after = org.stats()
     org.faults([], seed)
