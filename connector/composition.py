@@ -120,6 +120,7 @@ def _source(source: SourceSettings, mapping: SourceMapping) -> Source:
         account_ids=source.account_ids,
         verify_token=source.verify_token,
         topics=source.topics,
+        scope=source.scope,
         max_bytes=source.max_bytes,
         verification=source.verification,
         keys=google_keys if (source.verification or mapping.verification) == "google_pubsub" else None,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from connector.domain.channels import Kind
 from connector.domain.events import to_millis
@@ -179,7 +179,10 @@ def _read(ctx: Context, batch: Batch, row: DeliveryRow) -> Iterator[Arrival | Sh
         elif item.event is not None and item.event.kind is Kind.UNKNOWN:
             yield _unknown(item.path, item.event.extra.get("keys") or item.event.extra.get("type"))
         elif item.event is not None and item.event.kind is not Kind.IGNORE:
-            arrival = Arrival(item.event, row.id, item.path, row.source, row.received_at, item.digest)
+            event = item.event
+            if source.scope and not event.scope:
+                event = replace(event, scope=source.scope)
+            arrival = Arrival(event, row.id, item.path, row.source, row.received_at, item.digest)
             yield batch.aside.get((row.id, item.path), arrival)
 
 

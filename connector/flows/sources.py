@@ -24,7 +24,8 @@ class Source:
     """One entry under [sources] in the settings: ``name`` is its path segment.
 
     ``secrets`` holds the current secret and, while it is being changed, the previous one. ``verification`` names one of
-    the mapping's schemes; empty means its first. ``keys`` gives the keys of an OpenID provider.
+    the mapping's schemes; empty means its first. ``keys`` gives the keys of an OpenID provider. ``scope`` keeps apart
+    the ids of this source that another source of the same network may have too.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Source:
     account_ids: tuple[str, ...] = ()
     verify_token: str = field(default="", repr=False)
     topics: tuple[str, ...] = ()
+    scope: str = ""
     max_bytes: int | None = None
     verification: str = ""
     keys: KeySet | None = field(default=None, repr=False)

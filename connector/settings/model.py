@@ -18,6 +18,7 @@ class SourceSettings:
     account_ids: tuple[str, ...] = ()
     verify_token: str = field(default="", repr=False)
     topics: tuple[str, ...] = ()
+    scope: str = ""
     max_bytes: int | None = None
 
 

@@ -10,7 +10,7 @@ from connector.settings.model import SourceSettings
 from connector.settings.values import Values
 
 SOURCE_KEYS = frozenset(
-    {"mapping", "verification", "secrets", "account_ids", "verify_token", "topics", "max_bytes"}
+    {"mapping", "verification", "secrets", "account_ids", "verify_token", "topics", "scope", "max_bytes"}
 )  # fmt: skip
 SOURCE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 RESERVED_NAMES = frozenset({"api"})
@@ -62,6 +62,7 @@ class _Section:
             account_ids=tuple(self.texts("account_ids")),
             verify_token=self.values.secret(token, f"{self.where}.verify_token"),
             topics=tuple(self.texts("topics")),
+            scope=self.text("scope", "Write a short name, such as that of the bot or the server."),
             max_bytes=self.max_bytes(),
         )
 

@@ -18,7 +18,18 @@ from connector.store.inbox import GroupCommit, NewDelivery
 from connector.store.tables import cases, interactions, shelf, social_profiles
 from connector.store.unit_of_work import Store
 from tests.conftest import FakeClock
-from tests.flow.ingesting import BRAND, answered, apply, deleted, edited, make_context, rows, said, social_case
+from tests.flow.ingesting import (
+    BRAND,
+    answered,
+    apply,
+    deleted,
+    edited,
+    fixtures,
+    make_context,
+    rows,
+    said,
+    social_case,
+)
 
 MAIL: dict[str, Any] = {
     "kind": Kind.EMAIL, "network": "email", "visibility": Visibility.PRIVATE, "thread_id": None,
@@ -138,3 +149,26 @@ def test_a_mail_that_answers_under_the_id_of_the_brands_own_is_another_mail(stor
     sent = replace(answered("pm-1", 0, to="ada@example.com", **MAIL), author_role=AuthorRole.AGENT)
     apply(store, sent, said("pm-2", 1, "Hello?", by="ada@example.com", **MAIL))
     assert set(texts(store)) == {"pm-1", "pm-2"}
+
+
+@pytest.mark.parametrize(("scope", "items"), [("second-bot", 2), ("", 1)])
+def test_a_second_bot_has_ids_of_its_own_where_its_source_says_so(ctx: Context, scope: str, items: int) -> None:
+    """A bot numbers the messages of each talk by itself, and tells nobody which bot it is."""
+    second = replace(ctx.sources["telegram"], name="second", scope=scope)
+    both = replace(ctx, sources={**ctx.sources, "second": second})
+    [body] = [each for each in fixtures() if (each.source, each.name) == ("telegram", "message__new")]
+    commit = GroupCommit(ctx.store)
+    for source in ("telegram", "second"):
+        commit.accept(NewDelivery(source, "k", 1, body.body, body.content_type))
+    commit.close()
+    ingest_once(both)
+    assert len(rows(ctx.store, interactions)) == items
+    assert {each["scope"] for each in rows(ctx.store, social_profiles)} == {"", scope}
+
+
+def test_what_the_body_tells_stands_before_the_sources_own_scope(ctx: Context) -> None:
+    named = replace(ctx, sources={"social_case": replace(ctx.sources["social_case"], scope="own")})
+    case = social_case(1)
+    case["data"]["scope"] = "told"
+    post(named, case, social_case(2))
+    assert {each["scope"] for each in rows(ctx.store, interactions)} == {"told", "own"}

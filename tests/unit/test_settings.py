@@ -108,6 +108,7 @@ def faults(folder: Path, toml: str = "", **env: str) -> list[Problem]:
         (SOURCE + "topics = 'https://a'", ": sources.care.topics", "not a list", "topics"),
         (SOURCE + "verify_token = 5", ": sources.care.verify_token", "not a text", "as text"),
         (SOURCE + "verify_token = 'file:gone'", ": sources.care.verify_token", "gone", "path"),
+        (SOURCE + "scope = 2", ": sources.care.scope", "not a text", "name"),
         (SOURCE + "verification = ['a']", ": sources.care.verification", "not a text", "adding-a-source"),
         (SOURCE + "max_bytes = 0", ": sources.care.max_bytes", "0", "whole number"),
         (SOURCE + "max_bytes = true", ": sources.care.max_bytes", "True", "whole number"),
