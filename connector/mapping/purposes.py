@@ -134,6 +134,9 @@ def read_purposes(path: Path, problems: list[Problem]) -> dict[str, Purpose]:
     return found
 
 
+SHOWN = Assurance(2, 2)
+"""What the customer has shown by acts of her own, on both sides."""
+
 _KEYS = ("dpv", "operations", "minimum", "lasts_days", "label", "adults_only")
 
 
@@ -143,10 +146,17 @@ def _purpose(name: str, node: Node, floor: Assurance, taken: dict[str, str], fin
     adults_only = node.get("adults_only")
     if adults_only is not None and not isinstance(adults_only.value, bool):
         findings.add(adults_only, "true or false is needed here.", "Write `adults_only: true`.")
+    minimum = _level(node.get("minimum"), findings).strongest(floor)
+    if adults_only is not None and adults_only.value is True and not minimum.covers(SHOWN):
+        findings.add(
+            adults_only,
+            f"`{name}` is for adults only, and an agent's word (h1) tells no age.",
+            "Raise its minimum to {h: 2, c: 2}.",
+        )
     return Purpose(
         name=name,
         operations=_operations(name, node.get("operations"), taken, findings),
-        minimum=_level(node.get("minimum"), findings).strongest(floor),
+        minimum=minimum,
         lasts=_lasts(node.get("lasts_days"), findings),
         dpv=findings.text(node.get("dpv")),
         labels=_labels(node.get("label"), findings),

@@ -227,12 +227,13 @@ def test_what_is_said_now_undoes_also_what_a_clock_ahead_of_ours_has_written(des
 
 def test_what_waits_to_be_asked_again_is_undone_too(desk: Desk, clock: FakeClock) -> None:
     account = desk.account("grace_p")
-    desk.yes(account)
+    desk.yes(account, ADA, "service", "marketing")
     changed = with_new_version(desk.ctx.consent, 2, clock.move(minutes=1))
     desk.ctx = replace(desk.ctx, consent=changed)
     consent.expire_due(desk.ctx)
     assert desk.reason(account) == "notice_stale"
-    assert desk.undo(account).changed
+    assert desk.undo(account, purposes=frozenset({"marketing"})).first.purposes == {"marketing": "withdrawn"}
+    assert desk.undo(account).first.purposes == {"service": "withdrawn"}
     assert [row.state for row in desk.links()] == ["withdrawn"]
 
 

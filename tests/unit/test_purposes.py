@@ -45,6 +45,16 @@ def test_every_operation_belongs_to_exactly_one_shipped_purpose() -> None:
     assert SHIPPED.purpose_of("something.new") is None
 
 
+def test_a_purpose_for_adults_only_asks_for_more_than_an_agents_word(folder: Path) -> None:
+    """Nobody's age is known at the gate: until it is, no record of an agent opens such a purpose."""
+    assert all(each.minimum.h >= 2 for each in SHIPPED.purposes.values() if each.adults_only)
+    change(folder / "purposes.yml", "minimum: {h: 2, c: 2}", "minimum: {h: 1, c: 1}")
+    [found] = problems(folder)
+    assert "purposes.yml:" in found
+    assert "`marketing` is for adults only" in found
+    assert "Raise its minimum to {h: 2, c: 2}." in found
+
+
 def test_attaching_in_the_crm_and_seeing_the_timeline_are_service() -> None:
     for operation in ("crm.case.attach", "crm.profile.attach", "crm.interaction.attach", "timeline.view"):
         purpose = SHIPPED.purpose_of(operation)
