@@ -214,6 +214,21 @@ def follow_case_contacts(uow: UnitOfWork, contacts: Mapping[str, str | None]) ->
             queue_born(uow, sorted(uow.connection.execute(statement).scalars()))
 
 
+def move_to_cases(uow: UnitOfWork, joined: Mapping[str, str]) -> int:
+    """How many CRM-born interactions went from a case to the one it was joined into (both by our id)."""
+    ids: list[str] = []
+    for case_id, master_id in joined.items():
+        statement = (
+            update(interactions)
+            .where(interactions.c.case_id == case_id, interactions.c.origin == "crm")
+            .values(case_id=master_id)
+            .returning(interactions.c.id)
+        )
+        ids += uow.connection.execute(statement).scalars()
+    queue_born(uow, sorted(ids))
+    return len(ids)
+
+
 def move_contact(uow: UnitOfWork, contact_id: str, survivor: str | None) -> int:
     """How many CRM-born interactions name another contact now, since theirs was merged, deleted or brought back.
 

@@ -142,6 +142,30 @@ def test_when_the_case_gets_another_contact_its_mails_follow(crm: CrmDesk, perso
     assert {row["Contact__c"] for row in crm.history()} == {other}
 
 
+def test_what_was_said_in_a_case_goes_with_it_when_people_join_it_into_another(crm: CrmDesk, person: str) -> None:
+    assert crm.org is not None
+    first, middle, last = (
+        crm.org.create("Case", Origin=origin, ContactId=person, Description=f"{origin} form")
+        for origin in ("Web", "Community", "Email")
+    )
+    mail = crm.org.create("EmailMessage", ParentId=first, Incoming=True, Status="0", TextBody="x", MessageDate=MORNING)
+    crm.sync()
+    crm.send()
+    for master, loser in ((middle, first), (last, middle)):
+        crm.org.merge(master, loser)
+        crm.sync()
+        crm.send()
+    assert [crm.mirrored(each).is_deleted for each in (first, middle, last)] == [True, True, False]
+    kept = crm.mirrored(last)
+    assert kept.inbound_touches == 3
+    assert {crm.born(each).case_id for each in (first, middle, mail)} == {kept.id}
+    assert {(row["State__c"], row["Case__c"]) for row in crm.history()} == {("Live", last)}
+    assert {row["Summary__c"] for row in crm.history()} == {"Web form", "Community form", "x"}
+    before = crm.contents()
+    assert crm.sync().crm_cases == 0, "the three cases are young and so are read again"
+    assert crm.contents() == before
+
+
 def test_what_people_decide_about_our_case_comes_back(crm: CrmDesk) -> None:
     assert crm.org is not None
     case = case_id_of(crm.account("ada"))

@@ -195,6 +195,7 @@ ALWAYS_SEEN = frozenset(
         "Case.Id",
         "Case.IsClosed",
         "Case.IsDeleted",
+        "Case.MasterRecordId",
         "Case.OwnerId",
         "Case.Status",
         "Case.SystemModstamp",

@@ -181,17 +181,20 @@ def _contact(born: Born, case: KnownCase | None) -> str | None:
     return case.crm_contact_id if case else None
 
 
-def opening_of(namespace: UUID, case: BornCase, record: Record) -> Item:
-    """The customer's first message that a case made by a form or a community question is itself."""
+def opening_of(namespace: UUID, case: BornCase, record: Record, master: KnownCase | None = None) -> Item:
+    """The customer's first message that a case made by a form or a community question is itself.
+
+    It stays what the customer said when people join the case into another one, the ``master``.
+    """
     born = Born(
         crm_id=case.crm_id, kind=Kind.TICKET_CREATED, direction=Direction.INBOUND, author_role=AuthorRole.CUSTOMER,
         occurred_at=case.opened_at, case_crm_id=case.crm_id, channel=Channel(case.channel), network=case.network,
         text=record.get("Description") or record.get("Subject"), is_public=case.channel == Channel.COMMUNITY,
-        deleted_at=case.crm_modified_at if case.is_deleted else None,
+        deleted_at=case.crm_modified_at if case.is_deleted and master is None else None,
         extra={"subject": case.subject} if case.subject else {},
     )  # fmt: skip
-    known = KnownCase(case.id, "crm", case.channel, case.network, None, case.crm_contact_id)
-    return item_of(namespace, "Case", born, known, {})
+    own = KnownCase(case.id, "crm", case.channel, case.network, None, case.crm_contact_id)
+    return item_of(namespace, "Case", born, master or own, {})
 
 
 def count_cases(uow: UnitOfWork, case_ids: Collection[str]) -> None:

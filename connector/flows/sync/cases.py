@@ -12,7 +12,7 @@ from connector.domain.keys import derive_id
 from connector.errors import Misconfigured
 from connector.flows.context import Context
 from connector.flows.projection import fitted, subject_instead
-from connector.flows.sync.born import Conversations, opening_of
+from connector.flows.sync.born import Conversations, count_cases, opening_of
 from connector.flows.sync.pull import Progress, batches, deletions, parse_millis, pull
 from connector.mapping.crm import CrmMapping
 from connector.store.cases import CaseEvent, record_case_events
@@ -26,6 +26,7 @@ from connector.store.crm_born import (
     load_born_cases,
     load_our_cases,
     mark_deleted,
+    move_to_cases,
     untold_reopens,
 )
 from connector.store.outbox import queue
@@ -33,7 +34,7 @@ from connector.store.unit_of_work import UnitOfWork
 
 FIELDS = (
     "Id", "CaseNumber", "Origin", "Status", "Priority", "Subject", "Description", "OwnerId", "ContactId", "ParentId",
-    "IsClosed", "ClosedDate", "CreatedDate", "IsDeleted", "SystemModstamp",
+    "IsClosed", "ClosedDate", "CreatedDate", "IsDeleted", "MasterRecordId", "SystemModstamp",
 )  # fmt: skip
 CRM_ACTOR = "crm"
 
@@ -157,8 +158,7 @@ class CaseReader:
         ids = {self._id(record["Id"]): record for record in wanted}
         known = load_born_cases(uow, ids.keys())
         parents = cases_by_crm_id(uow.connection, {str(each["ParentId"]) for each in wanted if each.get("ParentId")})
-        fresh, changed, moved = [], [], {}
-        talks = Conversations(self.ctx)
+        fresh, changed, moved, told = [], [], {}, []
         for key, record in ids.items():
             before = known.get(key)
             parent = parents.get(record.get("ParentId") or "")
@@ -169,14 +169,28 @@ class CaseReader:
                 changed.append(after)
                 if after.crm_contact_id != before.crm_contact_id:
                     moved[key] = after.crm_contact_id
-            if self.mapping.origins[record["Origin"]].opening:
-                talks.add(opening_of(self.ctx.namespace, after, record))
+            if not (before and before.is_deleted and after.is_deleted):
+                told.append((after, record))  # of one that was gone before, everything is told already
         BORN_CASES.insert(uow, fresh)
         BORN_CASES.update(uow, changed)
         self._tell(uow, known, fresh + changed)
         follow_case_contacts(uow, moved)
-        talks.put(uow)
+        self._talk(uow, told)
         return len(fresh) + len(changed)
+
+    def _talk(self, uow: UnitOfWork, told: Sequence[tuple[BornCase, Record]]) -> None:
+        """Takes in what cases say by themselves; what was said in one that people joined into another goes with it."""
+        masters = cases_by_crm_id(uow.connection, {str(record["MasterRecordId"]) for _, record in told})
+        talks, joined = Conversations(self.ctx), {}
+        for case, record in told:
+            master = masters.get(record["MasterRecordId"] or "")
+            if master is not None:
+                joined[case.id] = master.id
+            if self.mapping.origins[record["Origin"]].opening:
+                talks.add(opening_of(self.ctx.namespace, case, record, master))
+        talks.put(uow)
+        if move_to_cases(uow, joined):
+            count_cases(uow, set(joined.values()))
 
     def _id(self, crm_id: str) -> str:
         return derive_id(self.ctx.namespace, "crm", crm_id)
