@@ -54,11 +54,11 @@ def deliver(store: Store, seed: int) -> int:
     """How many deliveries were stored: each sender tells everything, in an order of its own, one event each."""
     rows = []
     for number, sender in enumerate(SENDERS):
-        events = told()
-        random.Random(seed + number).shuffle(events)
+        bodies = [json.dumps(each).encode() for each in told()]
+        random.Random(seed + number).shuffle(bodies)
         rows += [
-            {"source": sender, "key": f"{sender}-{at}", "received_at": to_millis(NOON), "body": json.dumps(each).encode()}
-            for at, each in enumerate(events)
+            {"source": sender, "key": f"{sender}-{at}", "received_at": to_millis(NOON), "body": body}
+            for at, body in enumerate(bodies)
         ]
     random.Random(seed).shuffle(rows)
     with store.begin() as uow:
