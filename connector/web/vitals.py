@@ -152,7 +152,12 @@ def _problems(ctx: Context, health: operations.Health, delivery_age: float, outb
             ("The CRM refuses the login.", "Run `connector check`; it names the setting to correct. Writes wait.")
         )
     elif ctx.crm is not None and login == "halted":
-        found.append(("The CRM takes no writes as it is set up.", "Run `connector check`; it names what to change."))
+        found.append(
+            (
+                "The CRM refuses what it is asked to read or take, as it is set up.",
+                "Run `connector check`; it names what to change.",
+            )
+        )
     elif ctx.crm is not None and outbox_age > SLOW_OUTBOX_SECONDS:
         found.append(
             (
