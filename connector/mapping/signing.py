@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 
 from connector.domain.events import format_time
 from connector.errors import Misconfigured
-from connector.mapping.forms import URLENCODED, form_pairs
+from connector.mapping.forms import MULTIPART, URLENCODED, form_pairs
 from connector.mapping.macs import digest, signed_bytes
 from connector.mapping.schemes import Scheme, scheme_problem, schemes
 from connector.mapping.twilio import BODY_HASH, mac
@@ -92,7 +92,8 @@ def _twilio(scheme: Scheme, draft: Draft, secret: str, now: datetime) -> Signed:
 
 
 def _mailgun(scheme: Scheme, draft: Draft, secret: str, now: datetime) -> Signed:
-    kept = [pair for pair in form_pairs(draft.body, URLENCODED) if pair[0] not in {"timestamp", "token", "signature"}]
+    kind = draft.content_type if draft.content_type.startswith(MULTIPART) else URLENCODED
+    kept = [pair for pair in form_pairs(draft.body, kind) if pair[0] not in {"timestamp", "token", "signature"}]
     stated, token = str(int(now.timestamp())), sha256(draft.body).hexdigest()[:50]
     signature = digest(scheme, secret, (stated + token).encode())
     body = urlencode([*kept, ("timestamp", stated), ("token", token), ("signature", signature)]).encode()
