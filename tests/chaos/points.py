@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,24 +20,32 @@ import connector.store.inbox
 import connector.store.outbox
 
 
-def anything(_: object) -> bool:
-    """Whatever the step gave, it was the one."""
+def anything(_given: Any, _args: Sequence[Any]) -> bool:
+    """Whatever the step was about, it was the one."""
     return True
 
 
-def something(given: object) -> bool:
+def something(given: Any, _args: Sequence[Any]) -> bool:
     """The step found work to do."""
     return given is not None
 
 
+def is_poison(_: Any, args: Sequence[Any]) -> bool:
+    """The step is about an event that ends whoever works on it."""
+    return any(arrival.event.text == POISON for arrival in args[2])
+
+
 @dataclass(frozen=True, slots=True)
 class Point:
-    """A step of the product, by the place where its callers look it up; ``when`` tells by what it gave."""
+    """A step of the product, by the place where its callers look it up; ``when`` tells by what it gave and got."""
 
     place: Any
     step: str
     before: bool = False
-    when: Callable[[Any], bool] = anything
+    when: Callable[[Any, Sequence[Any]], bool] = anything
+
+
+POISON = "whoever works on this, ends"
 
 
 POINTS: dict[str, tuple[Point, ...]] = {
@@ -64,8 +72,9 @@ POINTS: dict[str, tuple[Point, ...]] = {
     "records_settled": (Point(connector.flows.writeback, "_deliver"),),
     # What is done by the clock.
     "leases_given_back_before_commit": (
-        Point(connector.store.outbox, "release_expired", when=lambda given: given.given_back > 0),
+        Point(connector.store.outbox, "release_expired", when=lambda given, _: given.given_back > 0),
     ),
+    "poison_applied": (Point(connector.flows.ingest, "apply_events", before=True, when=is_poison),),
 }
 
 
@@ -80,8 +89,8 @@ def dying(step: Callable[..., Any], point: Point) -> Callable[..., Any]:
 
     def last(*args: Any, **named: Any) -> Any:
         given = None if point.before else step(*args, **named)
-        if point.before or point.when(given):
+        if point.when(given, args):
             os.kill(os.getpid(), signal.SIGKILL)
-        return given
+        return step(*args, **named) if point.before else given
 
     return last

@@ -7,6 +7,7 @@ nothing had been. (A migration that is killed: tests/contract/test_transactions.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,9 +16,9 @@ from random import Random
 import pytest
 
 from tests.chaos.checker import OrgReader, check_org, check_store
-from tests.chaos.points import POINTS
+from tests.chaos.points import POINTS, POISON
 from tests.chaos.senders import Senders
-from tests.chaos.story import Story, go_on
+from tests.chaos.story import Delivery, Story, go_on
 from tests.chaos.world import World, running_world, until
 
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(400)]
@@ -30,7 +31,7 @@ AFTER_ANOTHER = {"leases_given_back_before_commit"}
 """Points that a start reaches only where a kill before it left something to do."""
 
 DEATHS = [
-    *([name] for name in POINTS if name not in AFTER_ANOTHER),
+    *([name] for name in POINTS if name not in {*AFTER_ANOTHER, "poison_applied"}),
     ["records_claimed_before_call", "leases_given_back_before_commit"],
     ["org_answered_before_settle", "org_answered_before_settle"],
     ["events_applied_before_commit", "deliveries_settled_before_commit"],
@@ -77,3 +78,29 @@ def die_and_go_on(place: Place, deaths: list[str]) -> None:
     assert set(senders.answers.values()) == {200}
     check_store(world.database, place.story)
     check_org(world.database, place.org, place.story)
+
+
+def test_a_delivery_that_ends_every_worker_waits_for_a_person_and_takes_no_other_with_it(tmp_path: Path) -> None:
+    story = Story()
+    deliveries = go_on(story, Random(1), EVENTS)
+    said = json.loads(deliveries[0].body)
+    said[0]["data"]["message"] |= {"id": "poison", "text": POISON}
+    poison = Delivery(json.dumps([said[0] | {"id": "poison"}]).encode(), source=deliveries[0].source)
+    with running_world(tmp_path) as world:
+        (process,) = world.processes
+        senders = Senders(world.ports, [*deliveries[:6], poison, *deliveries[6:]], threads=1)
+        world.start(process, point="poison_applied")
+        senders.start()
+        while not world.database.look(DEAD):
+            assert until(lambda: world.is_dead(process), 120, every=0.02), world.last_words()
+            world.note_death(process)
+            world.start(process, point="poison_applied")
+            world.await_answers()
+        assert until(lambda: senders.are_done and not world.database.look(NEW), 120, every=0.05), world.last_words()
+        assert world.database.look(DEAD) == [{"body": poison.body, "touches": 3}]
+        assert world.kills == 3
+        assert world.stop() == [0]
+
+
+DEAD = "SELECT body, touches FROM deliveries WHERE state = 'dead'"
+NEW = "SELECT id FROM deliveries WHERE state = 'new'"
