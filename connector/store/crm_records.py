@@ -59,7 +59,7 @@ def profile_rows(connection: Connection, ids: Collection[str]) -> dict[str, Row[
     return {
         row.id: row
         for page in paged(sorted(ids))
-        for row in connection.execute(select(social_profiles).where(social_profiles.c.id.in_(page)))
+        for row in connection.execute(select(social_profiles).where(social_profiles.c.id.in_(page))).all()
     }
 
 
@@ -72,12 +72,12 @@ def case_rows(connection: Connection, ids: Collection[str]) -> dict[str, CaseRow
         used = select(interactions.c.case_id, interactions.c.channel).distinct()
         for case_id, channel in connection.execute(
             used.where(interactions.c.case_id.in_(page), interactions.c.kind.is_not(None))
-        ):
+        ).all():
             channels[case_id].add(channel)
         sent = select(outbox.c.external_key, outbox.c.told_reopens, outbox.c.sent_contact_id, outbox.c.tried_contact_id)
-        for row in connection.execute(sent.where(outbox.c.object == "Case", outbox.c.external_key.in_(page))):
+        for row in connection.execute(sent.where(outbox.c.object == "Case", outbox.c.external_key.in_(page))).all():
             told[row.external_key] = row
-        for row in connection.execute(select(cases).where(cases.c.id.in_(page))):
+        for row in connection.execute(select(cases).where(cases.c.id.in_(page))).all():
             found[row.id] = row
     return {
         key: CaseRow(
@@ -103,7 +103,7 @@ def interaction_rows(connection: Connection, ids: Collection[str]) -> dict[str, 
     return {
         row.id: row
         for page in paged(sorted(ids))
-        for row in connection.execute(statement.where(interactions.c.id.in_(page)))
+        for row in connection.execute(statement.where(interactions.c.id.in_(page))).all()
     }
 
 

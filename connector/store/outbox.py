@@ -8,7 +8,7 @@ settling sets ``sent_ver`` to the version that was claimed, so a change that cam
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from enum import StrEnum
 
 from connector.store import queues
@@ -62,11 +62,6 @@ _HEAD = (
 _CANDIDATES = (
     f"SELECT o.id, o.parent_key, o.touches FROM outbox o WHERE {CLAIMABLE} AND o.object = :object "
     "ORDER BY o.rank, o.id LIMIT :limit"
-)
-_CLAIMED = (
-    "SELECT id, object, external_key, parent_key, ver, sent_ver, attempts, crm_id, sent_digest, sent_contact_id, "
-    "tried_contact_id, claim "
-    "FROM outbox WHERE claim = :claim ORDER BY rank, id"
 )
 _ATTEMPTS = "SELECT id, attempts FROM outbox WHERE claim = :claim"
 _CLEAR = "claim = NULL, lease_until = NULL"
@@ -132,6 +127,11 @@ class Claimed:
     claim: str
 
 
+_CLAIMED = (
+    f"SELECT {', '.join(each.name for each in fields(Claimed))} FROM outbox WHERE claim = :claim ORDER BY rank, id"
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Settlement:
     """What became of one claimed row; ``wait_seconds`` overrides the back-off, ``error`` is in the CRM's own words.
@@ -188,7 +188,7 @@ def claim(uow: UnitOfWork, limit: int = 200, lease_seconds: float = 60, *, obj: 
     if not ids:
         return []
     token = queues.take(uow, "outbox", ids, lease_seconds)
-    return [Claimed(**row) for row in run(uow.connection, _CLAIMED, {"claim": token}).mappings()]
+    return [Claimed(*row) for row in run(uow.connection, _CLAIMED, {"claim": token}).all()]
 
 
 def _longest_waiting(uow: UnitOfWork) -> str | None:
