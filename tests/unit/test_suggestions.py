@@ -45,6 +45,22 @@ def test_namesakes_share_the_probability(engine: SuggestionEngine) -> None:
     assert "other contacts fit" in found[0].reasons[-1].detail
 
 
+def test_a_crowd_shares_the_probability_though_only_some_are_read() -> None:
+    crowd = [person(f"m{number}", "Mary", "Marchbanks", city=f"Town {number}") for number in range(60)]
+    with engine_over([*PEOPLE, *crowd]) as engine:
+        found = engine.suggest(ProfileQuery(network="x", handle="marymarchbanks"), 10)
+    assert len(found) == 10
+    assert all(each.score <= 1 / 60 for each in found)
+
+
+def test_namesakes_in_the_base_tell_of_others_outside_of_it() -> None:
+    pair = [person("m1", "Mary", "Marchbanks", city="Leeds"), person("m2", "Mary", "Marchbanks", city="York")]
+    asked = ProfileQuery(network="x", handle="marymarchbanks")
+    with engine_over([*PEOPLE, pair[0]]) as alone, engine_over([*PEOPLE, *pair]) as both:
+        (single,), shared = alone.suggest(asked), both.suggest(asked)
+    assert sum(each.score for each in shared) < single.score
+
+
 def test_nobody_is_said_honestly(engine: SuggestionEngine) -> None:
     for handle in ("xq7_zzkv", "", None, "39660997875", "UC" + "x" * 22):
         assert engine.suggest(ProfileQuery(network="youtube", handle=handle)) == []
@@ -54,6 +70,17 @@ def test_a_place_decides_between_namesakes(engine: SuggestionEngine) -> None:
     found = engine.suggest(ProfileQuery(handle="johnsmith", display_name="John Smith", location="Town 5, UK"))
     assert found[0].contact_id == "jo5"
     assert found[0].score > 2 * found[1].score
+
+
+def test_a_place_explains_itself_and_not_the_name_before_it() -> None:
+    people = [*PEOPLE, person("plc", "Wanda", "Quorum", city="Tanglewood")]
+    with engine_over(people) as opened:
+        alone = opened.suggest(ProfileQuery(handle="wandafortanglewood"))[0]
+        beside = opened.suggest(ProfileQuery(handle="wandadanielsonfortanglewood"))
+    assert alone.contact_id == "plc"
+    assert "letters_unexplained" not in {reason.kind for reason in alone.reasons}
+    assert [each.contact_id for each in beside if each.score < alone.score] == ["plc"]
+    assert "letters_unexplained" in {reason.kind for reason in beside[0].reasons}
 
 
 def test_a_place_in_the_shown_name_counts_but_a_name_is_no_place() -> None:

@@ -226,7 +226,7 @@ def _read(
             rest = unexplained(gap, where)
             found = place_in(gap, rest, where, known.places)
             place = place or found
-            left += 0 if found else _left_in(rest, known.forms)
+            left += _left_in(beside_place(rest, where, found), known.forms)
     cost = PATTERNS[pattern] + left - 0.05 * (len(first) + len(last)) + 0.2 * last_kind
     return Alignment(pattern, first, last, gaps, left, first_at, last_at, first_kind, last_kind, cost, place)
 
@@ -238,6 +238,13 @@ def place_in(gap: str, rest: str, where: int, places: tuple[str, ...]) -> str:
         if (place in gap or (len(rest) > 3 and place.startswith(rest))) and _is_place(gap, rest, where, place):
             return place
     return ""
+
+
+def beside_place(rest: str, where: int, place: str) -> str:
+    """What of an unexplained piece is left when a place is taken out of it; all of it where there is no place."""
+    if not place:
+        return rest
+    return unexplained(rest.replace(place, "", 1), where) if len(place) > 2 and place in rest else ""
 
 
 def _is_place(gap: str, rest: str, where: int, place: str) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 from math import log10
 
-from connector.domain.matching.alignment import NOTHING, Alignment, Known, align, place_in
+from connector.domain.matching.alignment import NOTHING, Alignment, Known, align, beside_place, place_in
 from connector.domain.matching.facts import ContactFacts
 from connector.domain.matching.keys import local_key, phone_key
 from connector.domain.matching.names import PET, NameForms, name_forms
@@ -146,10 +146,10 @@ def _rests(found: Features, view: ProfileView, known: Known, reading: Alignment)
         place = place_in(gap, rest, where, known.places) if gap else ""
         if place:
             found[_place_feature(view, place, where)] = 1.0
-        elif rest:
+        elif view.count(rest).place and where != MIDDLE:
+            found["rest.other_place"] = 1.0
+        if rest := beside_place(rest, where, place):
             rests.append(rest)
-            if view.count(rest).place and where != MIDDLE:
-                found["rest.other_place"] = 1.0
     if not view.named:
         if usual:
             found["rest.usual_words"] = 1.0
@@ -218,21 +218,26 @@ def _as_heard(view: ProfileView, forms: NameForms, reading: Alignment) -> Alignm
     letters = view.handle.letters
     if len(view.heard) < 5 or reading.pattern in STRONG or (reading.last and not reading.left):
         return reading
-    name = _heard(forms).get(view.heard)
-    core = core_of(letters)
-    if not name or (has_vowels(name) and alike(core, name) < _ALIKE):
+    parts = _heard(forms).get(view.heard)
+    if parts is None:
         return reading
+    core, name = core_of(letters), "".join(parts)
     at = letters.find(core)
+    marks = [mark - at for mark in view.handle.starts if at < mark < at + len(core)]
+    if len(marks) == 1 and (sounds(core[: marks[0]]), sounds(core[marks[0] :])) != tuple(map(sounds, parts)):
+        return reading
+    if has_vowels(name) and alike(core, name) < _ALIKE:
+        return reading
     gaps = (letters[:at], "", letters[at + len(core) :])
     return NOTHING._replace(pattern="heard", first=core, gaps=gaps, first_at=at)
 
 
-def _heard(forms: NameForms) -> dict[str, str]:
-    """The consonants of first and last name in either order, and the name as it is spelt."""
+def _heard(forms: NameForms) -> dict[str, tuple[str, str]]:
+    """The consonants of first and last name in either order, and the two as they are spelt."""
     firsts = [form for form, kind in forms.firsts[:4] if kind < PET and sounds(form)]
     lasts = [form for form, _ in forms.lasts[:2] if sounds(form)]
-    names = [name for first in firsts for last in lasts for name in (first + last, last + first)]
-    return {sounds(name): name for name in names}
+    pairs = [pair for first in firsts for last in lasts for pair in ((first, last), (last, first))]
+    return {sounds("".join(pair)): pair for pair in pairs}
 
 
 def _shown(found: Features, view: ProfileView, forms: NameForms) -> str:
