@@ -14,6 +14,7 @@ from connector.domain.matching.scorecard import Scorecard
 from connector.errors import MappingInvalid, Problem
 
 _CURE = "Copy connector/domain/matching/scorecard.yaml and change numbers only."
+_STAGE = {"scale": 1.0, "rivals": 1.0, "strangers": 0.2}
 
 
 @lru_cache(maxsize=4)
@@ -31,9 +32,12 @@ def load_scorecard(path: Path | None = None) -> Scorecard:
 def _scorecard(where: str, content: Any) -> Scorecard:
     if not isinstance(content, Mapping) or not isinstance(content.get("weights"), Mapping):
         raise MappingInvalid([Problem(where, "has no table of weights.", _CURE)])
-    numbers = {**content["weights"], "scale": content.get("scale", 1.0), "rivals": content.get("rivals", 1.0)}
+    stage = {name: content.get(name, default) for name, default in _STAGE.items()}
+    numbers = {**content["weights"], **stage}
     wrong = [name for name, value in numbers.items() if isinstance(value, bool) or not isinstance(value, int | float)]
     if wrong:
         raise MappingInvalid([Problem(where, f"weight {name} is no number.", _CURE) for name in wrong])
     weights = {str(name): float(value) for name, value in content["weights"].items()}
-    return Scorecard(weights, float(numbers["scale"]), float(numbers["rivals"]), str(content.get("version", "")))
+    return Scorecard(
+        weights, version=str(content.get("version", "")), **{name: float(value) for name, value in stage.items()}
+    )

@@ -14,7 +14,7 @@ import orjson
 from sqlalchemy import Connection, text
 
 from connector.domain.matching.facts import ContactFacts
-from connector.domain.matching.index import Probe, WordCounts
+from connector.domain.matching.index import MOST_COUNTED, Probe, WordCounts
 from connector.domain.matching.keys import KEYS_VERSION, Word, canonical, entry_of
 from connector.errors import SchemaOutdated
 from connector.store.suggestion_build import rebuild
@@ -46,6 +46,12 @@ _PROBES = (
     "SELECT p.at, c.ref FROM unnest(%s::text[], %s::text[], %s::int[]) WITH ORDINALITY AS p(low, high, most, at),"
     ' LATERAL (SELECT ref FROM suggestion_key WHERE k >= p.low COLLATE "C" AND k < p.high COLLATE "C"'
     " ORDER BY k, ref LIMIT p.most) c"
+)
+_COUNT = "SELECT count(*) FROM (SELECT 1 FROM suggestion_key WHERE k >= ? AND k < ? LIMIT ?)"
+_COUNTED = (
+    "SELECT p.at, c.keys FROM unnest(%s::text[], %s::text[]) WITH ORDINALITY AS p(low, high, at),"
+    " LATERAL (SELECT count(*) AS keys FROM (SELECT 1 FROM suggestion_key"
+    ' WHERE k >= p.low COLLATE "C" AND k < p.high COLLATE "C" LIMIT %s) k) c'
 )
 _CONTACTS = {
     "sqlite": "SELECT ref, doc FROM suggestion_contact WHERE ref IN (SELECT value FROM json_each(?))",
@@ -88,6 +94,16 @@ class SqlSuggestionIndex:
         for at, ref in self._ask(_PROBES, (lows, highs, limits)):
             found[at - 1].append(ref)
         return [list(dict.fromkeys(refs)) for refs in found]
+
+    def count(self, probes: Sequence[Probe]) -> list[int]:
+        """For each probe how many keys its range holds, its limit left aside, counted up to MOST_COUNTED."""
+        if not probes:
+            return []
+        if self._dialect == "sqlite":
+            cursor = self._cursor()
+            return [cursor.execute(_COUNT, (*probe[:2], MOST_COUNTED)).fetchone()[0] for probe in probes]
+        lows, highs = ([probe[at] for probe in probes] for at in range(2))
+        return [count for _, count in sorted(self._ask(_COUNTED, (lows, highs, MOST_COUNTED)))]
 
     def contacts(self, refs: Sequence[int]) -> dict[int, ContactFacts]:
         """The canonical contacts of the references; unknown ones are missing."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import islice
 
@@ -32,12 +31,16 @@ RARE_SHARE = 0.02
 
 @dataclass(frozen=True, slots=True)
 class Weighed:
-    """One contact with its features, its reading of the handle and its log-odds."""
+    """One contact with its features, its reading of the handle and its log-odds.
+
+    ``crowd`` is how many contacts it stands for: more than one where so many bear the name that only some are read.
+    """
 
     contact: ContactFacts
     features: Features
     reading: Alignment
     log_odds: float
+    crowd: float = 1.0
 
 
 class SuggestionEngine:
@@ -56,7 +59,7 @@ class SuggestionEngine:
         groups = self._groups(view, profile)
         if not groups:
             return []
-        finals = self._scorecard.compete([group[0].log_odds for group in groups])
+        finals = self._scorecard.compete([group[0].log_odds for group in groups], [group[0].crowd for group in groups])
         ranked = sorted(zip(finals, groups, strict=True), key=lambda pair: (-pair[0], pair[1][0].contact.contact_id))
         if sum(probability(final) for final, _ in ranked[:5]) < WORTH_A_LOOK:
             return []
@@ -90,38 +93,54 @@ class SuggestionEngine:
 
     def _weigh(self, view: ProfileView, profile: ProfileQuery) -> list[Weighed]:
         plan = Plan(view)
-        refs = self._first_hits(view, profile, plan.whole_names())
-        weighed = self._compare(view, profile, dict.fromkeys(refs))
+        found = self._first_found(view, profile, plan.whole_names())
+        weighed = self._compare(view, profile, found)
         if not any(_whole(each) for each in weighed if each.contact.contact_id not in profile.excluded):
-            seen = frozenset(refs)
-            more = dict.fromkeys(ref for ref in self._hits(plan.parts_of_names()) if ref not in seen)
-            weighed += self._compare(view, profile, more)
+            probes = plan.parts_of_names()
+            weighed += self._compare(view, profile, self._crowds(probes, self._index.probe(probes), found))
         return weighed
 
-    def _first_hits(self, view: ProfileView, profile: ProfileQuery, names: list[Probe]) -> list[int]:
+    def _first_found(self, view: ProfileView, profile: ProfileQuery, names: list[Probe]) -> dict[int, float]:
         """Contacts by exact identifiers, then by names, in one look; identifiers that a crowd shares are dropped."""
         refs = self._index.references(sorted({proof.contact_id for proof in profile.proofs}))
         asked = sure_probes(view)
-        found = self._index.probe([*(each.probe for each in asked), *names])
-        for each, hits in zip(asked, found, strict=False):
-            if len(hits) <= CROWDED_AT:
-                refs += hits
+        hits = self._index.probe([*(each.probe for each in asked), *names])
+        for each, same in zip(asked, hits, strict=False):
+            if len(same) <= CROWDED_AT:
+                refs += same
             elif each.kind:
                 view.forget(each.kind, each.value)
-        return [*refs, *(ref for hits in found[len(asked) :] for ref in hits)]
+        sure = dict.fromkeys(refs, 1.0)
+        return sure | self._crowds(names, hits[len(asked) :], sure)
 
-    def _hits(self, probes: list[Probe]) -> list[int]:
-        return [ref for hits in self._index.probe(probes) for ref in hits]
+    def _crowds(self, probes: list[Probe], hits: list[list[int]], known: dict[int, float]) -> dict[int, float]:
+        """The contacts newly found, each with how many it stands for by the narrowest probe that found it."""
+        looked: dict[Probe, list[int]] = {}
+        room = set(known)
+        for probe, refs in zip(probes, hits, strict=True):
+            if len(room) >= len(known) + MAX_CANDIDATES:
+                break
+            looked[probe] = refs
+            room.update(refs)
+        cut = [probe for probe, refs in looked.items() if len(refs) == probe.limit]
+        sizes = dict(zip(cut, self._index.count(cut), strict=True))
+        found: dict[int, float] = {}
+        for probe, refs in looked.items():
+            crowd = sizes[probe] / len(refs) if probe in sizes else 1.0
+            for ref in refs:
+                if ref not in known:
+                    found[ref] = min(found.get(ref, crowd), crowd)
+        return found
 
-    def _compare(self, view: ProfileView, profile: ProfileQuery, refs: Iterable[int]) -> list[Weighed]:
-        chosen = sorted(islice(refs, MAX_CANDIDATES))
+    def _compare(self, view: ProfileView, profile: ProfileQuery, crowds: dict[int, float]) -> list[Weighed]:
+        chosen = sorted(islice(crowds, MAX_CANDIDATES))
         proven = {proof.contact_id for proof in profile.proofs}
         weighed = []
-        for contact in self._index.contacts(chosen).values():
+        for ref, contact in self._index.contacts(chosen).items():
             features, reading = compare(view, contact)
             if proven:
                 features["proof.network" if contact.contact_id in proven else "proof.elsewhere"] = 1.0
-            weighed.append(Weighed(contact, features, reading, self._scorecard.log_odds(features)))
+            weighed.append(Weighed(contact, features, reading, self._scorecard.log_odds(features), crowds[ref]))
         return weighed
 
 

@@ -25,6 +25,7 @@ class Probe(NamedTuple):
 
 
 UNSEEN = WordCounts()
+MOST_COUNTED = 500
 
 
 def exactly(key: str, limit: int = 30) -> Probe:
@@ -46,6 +47,10 @@ class SuggestionIndex(Protocol):
 
     def probe(self, probes: Sequence[Probe]) -> list[list[int]]:
         """For each probe the references of the first contacts by key, then by reference."""
+        ...
+
+    def count(self, probes: Sequence[Probe]) -> list[int]:
+        """For each probe how many keys its range holds, its limit left aside, counted up to MOST_COUNTED."""
         ...
 
     def contacts(self, refs: Sequence[int]) -> dict[int, ContactFacts]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from math import exp, log, log1p
 
 from connector.domain.matching.features import Features
@@ -14,12 +15,16 @@ HIGHEST = 12.0
 
 @dataclass(frozen=True, slots=True)
 class Scorecard:
-    """Weights by feature, how strongly rivals count, and how the list's odds are stretched to fit what was seen."""
+    """Weights by feature, how strongly rivals count, and how the list's odds are stretched to fit what was seen.
+
+    ``strangers``: how many people of such a name the base does not hold, for each rival that it holds.
+    """
 
     weights: Mapping[str, float]
     scale: float = 1.0
     rivals: float = 1.0
     version: str = ""
+    strangers: float = 0.2
 
     def contributions(self, features: Features) -> dict[str, float]:
         """Each feature's share of the pair's log-odds; unknown features weigh nothing."""
@@ -33,15 +38,19 @@ class Scorecard:
             total += weights.get(name, 0.0) * value
         return total
 
-    def compete(self, odds: Sequence[float]) -> list[float]:
-        """For each pair the log-odds that are left when the other candidates are taken into account."""
+    def compete(self, odds: Sequence[float], crowds: Sequence[float] = ()) -> list[float]:
+        """For each pair the log-odds that are left when the other candidates are taken into account.
+
+        ``crowds`` says how many contacts each stands for: those of the same name that were not read compete as well.
+        """
         top = max((0.0, *odds))
         shares = [exp(each - top) for each in odds]
-        total = sum(shares)
+        total = sum(share * crowd for share, crowd in zip_longest(shares, crowds, fillvalue=1.0))
+        strangers = self.strangers * (total - max(shares, default=0.0))
         outcome = []
         for each, share in zip(odds, shares, strict=True):
-            others = self.rivals * max(total - share, 0.0)
-            crowd = top + log(others + exp(-top)) if top > 0 else log1p(others * exp(top))
+            others = self.rivals * max(total - share, 0.0) + strangers
+            crowd = top + log(others + exp(-top)) if top > 0 else log1p(others)
             left = self.scale * (each - crowd)
             outcome.append(max(-HIGHEST, min(HIGHEST, left)))
         return outcome
