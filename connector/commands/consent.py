@@ -11,7 +11,7 @@ import click
 from connector.commands.console import FOUND_PROBLEMS, WRONG_INPUT, fail, print_json, print_table, speaks_plainly
 from connector.commands.place import here
 from connector.domain.channels import Channel
-from connector.domain.consent import Actor, ActorKind, Answer, Evidence, Method
+from connector.domain.consent import AGENT_METHODS, Actor, ActorKind, Answer, Evidence, Method
 from connector.flows.consent import (
     Receipt,
     RecordConsent,
@@ -53,7 +53,10 @@ def wording(channel: str, network: str, lang: str, more: bool) -> None:
 @click.option("--handle", help="The handle, or the address of the profile.")
 @click.option("--contact", required=True, help="The contact's Salesforce Id.")
 @click.option(
-    "--method", type=click.Choice([each.value for each in Method]), required=True, help="How the answer reached us."
+    "--method",
+    type=click.Choice([each.value for each in sorted(AGENT_METHODS)]),
+    required=True,
+    help="How the agent heard the answer.",
 )
 @click.option("--notice", nargs=3, metavar="ID VERSION LANG", required=True, help="The wording that was shown.")
 @click.option(

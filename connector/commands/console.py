@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from functools import wraps
 from pathlib import Path
 from typing import Any, NoReturn, ParamSpec, TypeVar
@@ -17,7 +18,7 @@ from rich.table import Table
 from connector.errors import ConnectorError, Misconfigured, Refused, Retryable
 from connector.settings import Settings, load_settings
 
-_PRETTY = orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS
+_PRETTY = orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS | orjson.OPT_UTC_Z
 """Rows name their columns by a kind of text of SQLAlchemy's own, which orjson takes for no string."""
 
 P = ParamSpec("P")
@@ -66,12 +67,12 @@ def print_json(value: Any) -> None:
 def print_lines(rows: Iterable[Mapping[str, Any]]) -> None:
     """One JSON object a line on stdout."""
     for row in rows:
-        click.echo(orjson.dumps(row, default=str, option=orjson.OPT_NON_STR_KEYS).decode())
+        click.echo(orjson.dumps(row, default=str, option=orjson.OPT_NON_STR_KEYS | orjson.OPT_UTC_Z).decode())
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, empty: str) -> None:
     """A table for people; the sentence when there is nothing."""
-    listed = [[("" if cell is None else str(cell)) for cell in row] for row in rows]
+    listed = [[_cell(cell) for cell in row] for row in rows]
     if not listed:
         click.echo(empty)
         return
@@ -81,6 +82,12 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, empty:
     for row in listed:
         table.add_row(*row)
     Console(width=None if sys.stdout.isatty() else 160, markup=False, highlight=False).print(table)
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, datetime):
+        return f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%SZ}"
+    return "" if value is None else str(value)
 
 
 def contents(path: Path) -> bytes:

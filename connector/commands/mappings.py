@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -18,6 +19,7 @@ from connector.commands.console import (
     speaks_plainly,
 )
 from connector.errors import SettingsInvalid
+from connector.flows.sources import Source
 from connector.settings import default_mappings_dir, load_settings
 
 
@@ -91,15 +93,23 @@ def _folder() -> Path:
         return default_mappings_dir()
 
 
+def _sender(sources: Mapping[str, Source], named: str | None, fixture: Path) -> Source:
+    name = named or fixture.resolve().parent.name
+    if name not in sources:
+        wrong = f"There is no source {name}" if named else f"No source is named like the folder of {fixture}"
+        fail(f"{wrong}: name one of {', '.join(sorted(sources))} with --source.", WRONG_INPUT)
+    return sources[name]
+
+
 @click.command()
 @click.argument("fixtures", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--source", required=True, help="The configured source to send as; its secret signs.")
+@click.option("--source", help="The source to send as, whose secret signs; else the one named like the file's folder.")
 @click.option("--url", help="Where the server listens, if not at the configured public URL.")
 @click.option(
     "--headers", "headers_file", type=click.Path(path_type=Path), help="A JSON object of more request headers."
 )
 @speaks_plainly
-def replay(fixtures: tuple[Path, ...], source: str, url: str | None, headers_file: Path | None) -> None:
+def replay(fixtures: tuple[Path, ...], source: str | None, url: str | None, headers_file: Path | None) -> None:
     """Sign fixture payloads as their provider would, and post them to a running server."""
     import requests
 
@@ -108,16 +118,15 @@ def replay(fixtures: tuple[Path, ...], source: str, url: str | None, headers_fil
     from connector.mapping.tryout import content_type_of
 
     with here() as ctx:
-        if source not in ctx.sources:
-            fail(f"There is no source {source}: use one of {', '.join(sorted(ctx.sources))}.", WRONG_INPUT)
+        senders = [_sender(ctx.sources, source, fixture) for fixture in fixtures]
         base, headers, refused = url or ctx.public_url, _headers(headers_file), 0
         if urlsplit(base).scheme not in ("http", "https"):
             fail(f"--url {base} is no web address: write http://HOST:PORT.", WRONG_INPUT)
         with requests.Session() as session:
-            for fixture in fixtures:
+            for fixture, sender in zip(fixtures, senders, strict=True):
                 kind = content_type_of(fixture) or "application/json"
                 body = contents(fixture)
-                signed = signed_request(ctx.sources[source], ctx.public_url, body, kind, ctx.clock(), fixture.stem)
+                signed = signed_request(sender, ctx.public_url, body, kind, ctx.clock(), fixture.stem)
                 try:
                     answer = post(session, base.rstrip("/"), ctx.public_url, signed, kind, headers)
                 except requests.RequestException:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 from dataclasses import dataclass
 from pathlib import Path
@@ -247,6 +248,23 @@ def test_replay_says_when_nobody_answers(terminal: Terminal) -> None:
     answer = terminal("replay", str(fixture), "--source", "x", "--url", NOWHERE)
     assert answer.exit_code == 1
     assert "Nobody answers" in answer.stderr
+
+
+def test_replay_takes_the_source_from_the_folder_of_the_file(terminal: Terminal) -> None:
+    """Where nothing listens it goes as far as posting; a folder that is no source is named before anything is sent."""
+    fixture = next((ROOT / "tests" / "fixtures" / "x").glob("post_mention_create__new.json"))
+    assert "Nobody answers" in terminal("replay", str(fixture), "--url", NOWHERE).stderr
+    lost = terminal("replay", str(fixture), str(ROOT / "README.md"), "--url", NOWHERE)
+    assert lost.exit_code == 2
+    assert "--source" in lost.stderr
+    assert "Nobody answers" not in lost.stderr
+
+
+def test_lists_tell_times_in_one_form(terminal: Terminal) -> None:
+    """Seconds and Z for people, ISO 8601 for programs."""
+    assert re.search(r" \d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ", terminal("user", "list").stdout)
+    since = json.loads(terminal("user", "list", "--json").stdout)[0]["since"]
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+Z", since)
 
 
 @pytest.mark.parametrize(
