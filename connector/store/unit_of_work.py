@@ -218,7 +218,8 @@ def _sqlite_engine(url: str, path: str | None) -> Engine:
                 file.touch(mode=0o600)  # what customers wrote is in it
         except OSError as error:
             raise Misconfigured(
-                f"The data directory {folder} cannot be used: {error.strerror}; set CONNECTOR_DATA_DIR."
+                f"The store's folder {folder} cannot be used: {error.strerror}; correct CONNECTOR_DATA_DIR or "
+                "CONNECTOR_DATABASE_URL."
             ) from error
     engine = create_engine(
         url, connect_args={"check_same_thread": False, "timeout": BUSY_TIMEOUT_MS / 1000}, hide_parameters=True

@@ -163,6 +163,12 @@ def test_a_read_only_folder_is_named_with_its_cure(store: Store) -> None:
         remember(uow, "name", "x")
 
 
+def test_a_folder_that_cannot_be_made_is_named_with_its_cure(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(Misconfigured, match="cannot be used: .*; correct CONNECTOR_DATA_DIR or CONNECTOR_DATABASE_URL"):
+        open_store(f"sqlite:///{tmp_path}/file/connector.db")
+
+
 def test_a_full_disk_is_named_with_its_cure(store: Store) -> None:
     with store.begin() as uow:
         pages = uow.connection.execute(text("PRAGMA page_count")).scalar_one()
