@@ -18,6 +18,7 @@ from connector.flows import hints, ingest
 from connector.flows.context import Context
 from connector.flows.shelves import list_items
 from connector.flows.upkeep import forget_old, give_back_expired, lock_file
+from connector.store import inbox, insisting
 from connector.store.tables import cases, deliveries
 from connector.store.unit_of_work import Store
 from connector.worker import Chore, Lane, Worker, WorkerRunning, hold, pause_after, run_due
@@ -217,6 +218,26 @@ def test_a_busy_store_hands_the_batch_back_and_the_lane_waits(ctx: Context, monk
         Worker(ctx)._ingest()
     [row] = rows(ctx.store, deliveries)
     assert (row["state"], row["claim"], row["attempts"]) == ("new", None, 1)
+
+
+def test_a_store_away_for_a_moment_does_not_keep_a_source_from_being_worked_on(
+    ctx: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Settling fails, and so does giving back at first: the claim must not hold the source until its lease lapses."""
+    post(ctx, social_case(1))
+    settle, away = inbox.settle, [StoreBusy(), StoreBusy(), StoreBusy()]
+
+    def settle_later(*about: Any) -> Any:
+        if away:
+            raise away.pop()
+        return settle(*about)
+
+    monkeypatch.setattr(inbox, "settle", settle_later)
+    monkeypatch.setattr(insisting, "WAITS", (0, 0))
+    with pytest.raises(StoreBusy):
+        Worker(ctx)._ingest()
+    [row] = rows(ctx.store, deliveries)
+    assert (away, row["state"], row["claim"]) == ([], "new", None)
 
 
 def test_what_a_killed_worker_held_is_given_back_when_the_next_one_starts(store: Store, clock: FakeClock) -> None:
