@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from connector.settings.model import SourceSettings
-from connector.settings.values import Values
+from connector.settings.values import PLAIN, Values
 
 SOURCE_KEYS = frozenset(
     {"mapping", "verification", "secrets", "account_ids", "verify_token", "topics", "scope", "max_bytes"}
@@ -47,7 +47,8 @@ class _Section:
             self.values.problem(self.where, "is not a table.", f"Write a [sources.{self.name}] section.")
             return None
         for key in sorted(set(self.raw) - SOURCE_KEYS):
-            self.wrong(key, "is not a setting of a source.", f"Use: {', '.join(sorted(SOURCE_KEYS))}.")
+            misplaced = "Move it above the first [sources.…] section." if key in PLAIN else ""
+            self.wrong(key, "is not a setting of a source.", misplaced or f"Use: {', '.join(sorted(SOURCE_KEYS))}.")
         mapping = self.text("mapping", 'Write mapping = "messenger" (or another file of mappings/sources).')
         if not mapping and "mapping" not in self.raw:
             self.values.problem(

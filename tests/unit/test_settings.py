@@ -95,6 +95,7 @@ def faults(folder: Path, toml: str = "", **env: str) -> list[Problem]:
         ('[sources]\nmessenger = "x"', ": sources.messenger", "not a table", "[sources.messenger]"),
         (SOURCE.replace("care", '"a b/c"'), ": sources.a b/c", "a source's name", "letters"),
         (SOURCE.replace("care", "api"), ": sources.api", "a source's name", "not api"),
+        (SOURCE + 'company = "Fjordpost"', ": sources.care.company", "not a setting of a source", "Move it above"),
         (SOURCE + 'secret = "s"', ": sources.care.secret", "not a setting", "secrets"),
         (SOURCE.replace('"messenger"', "5"), ": sources.care.mapping", "not a text", "messenger"),
         ('[sources.care]\nsecrets = ["s"]', ": sources.care", "names no mapping", "messenger"),
