@@ -88,6 +88,45 @@ def test_social_text_is_shown_as_text_and_nothing_else(site: Site, seed: Seed) -
         assert 'class="words" dir="auto">\u202e' not in page
 
 
+HOSTILE = "\"'><img src=x onerror=alert(1)></script><script>alert(2)</script>"
+
+
+def test_hostile_text_is_harmless_wherever_it_comes_to_stand(site: Site, seed: Seed) -> None:
+    """In every field that the outside fills: of contacts, accounts, cases, messages, deliveries, shelves, the CRM."""
+    seed.contact(MARA, HOSTILE, HOSTILE, email=f"{HOSTILE}@x.no", city=HOSTILE, state=HOSTILE, account_name=HOSTILE)
+    profile = seed.profile(HOSTILE, display_name=HOSTILE, location=HOSTILE, bio=HOSTILE, profile_url=HOSTILE)
+    seed.yes(profile, MARA)
+    seed.insert("crm_users", crm_id="005aa0000000001AAA", name=HOSTILE)
+    texts: dict[str, Any] = {"subject": HOSTILE, "status": HOSTILE, "crm_number": HOSTILE, "thread": HOSTILE}
+    case = seed.case(profile, opened={"hours": 1}, owner_crm_id="005aa0000000001AAA", **texts)
+    said: dict[str, Any] = {"author_name": HOSTILE, "permalink": HOSTILE, "lang": HOSTILE, "kind": HOSTILE}
+    seed.say(case, HOSTILE, ago={"hours": 1}, profile_id=profile, **said)
+    delivery = seed.delivery(state="dead", error=HOSTILE, body=HOSTILE.encode(), content_type=HOSTILE)
+    seed.shelved(delivery, path=HOSTILE)
+    seed.stuck(HOSTILE, HOSTILE, code=HOSTILE)
+    seed.insert(
+        "social_profiles", id="odd", network=HOSTILE, handle="odd", handle_key="odd", first_seen_at=1, last_seen_at=1
+    )
+    paths = [
+        *PAGES, f"/cases/{case}", f"/cases/{case}/peek", f"/contacts/{MARA}", f"/contacts/{MARA}/ask",
+        f"/profiles/{profile}", f"/profiles/{profile}/ask?contact={MARA}", "/profiles/odd", "/admin/deliveries/1",
+        "/admin/outbox/1",
+    ]  # fmt: skip
+    client = site.as_user("admin")
+    assert "&lt;img src=x onerror" in client.get(f"/cases/{case}").text
+    for path in paths:
+        answer = client.get(path)
+        assert answer.status_code == 200, path
+        page = answer.text
+        assert "<img" not in page, path
+        assert "<script>" not in page, path
+    for path in ("/search", f"/contacts/{MARA}/ask", "/admin/shelf", "/admin/outbox", "/login"):
+        query = dict.fromkeys(("q", "handle", "network", "source", "reason", "object", "code", "next"), HOSTILE)
+        page = client.get(path, query_string=query, follow_redirects=True).text
+        assert "<img" not in page, path
+        assert "<script>" not in page, path
+
+
 def test_the_card_says_not_linked_and_whom_to_ask_about(site: Site, seed: Seed) -> None:
     """Reasons in words, a masked address, and no Link button anywhere."""
     ids = small_world(seed)
