@@ -25,8 +25,9 @@ __all__ = [
     "claim", "depth", "oldest_seconds", "prune", "release_expired", "settle", "shelve",
 ]  # fmt: skip
 
-CLAIM_BYTES = 16 * 2**20
-"""What the bodies of one claim may come to; a larger one goes alone. A round's memory goes by them."""
+CLAIM_BYTES = 2 * 2**20
+"""What the bodies of one claim may come to; a larger one goes alone. A round's memory goes by them, and how long it
+keeps the store to itself: 2 MB of small events are about a second."""
 
 _CANDIDATES = """
 SELECT id, touches, COALESCE(LENGTH(body), 0) AS size FROM deliveries
