@@ -55,6 +55,7 @@ class Pair:
     holds: set[str] = field(default_factory=set)
     cool_until: datetime | None = None
     joined: bool = False
+    answered_at: datetime | None = None
 
     def open_purposes(self) -> list[Said]:
         return [each for each in self.said.values() if each.what == "granted"]
@@ -132,8 +133,10 @@ class World:
         self.keys += 1
         return f"request-{self.keys}"
 
-    def answer(self, profile: str, contact: str, answers: dict[str, Answer]) -> None:
-        command = replace(self.desk.answer(profile, contact, answers), key=self.key())
+    def answer(self, profile: str, contact: str, answers: dict[str, Answer], **spoken: Any) -> None:
+        """An answer about an account, which is named by its id or as the customer ``spoken`` of it."""
+        named = self.desk.answer(None if spoken else profile, contact, answers)
+        command = replace(named, key=self.key(), **spoken)
         pair, now = self.pair(profile, contact), self.clock()
         if contact in self.deleted:
             self.refused(command, ContactNotFound)
@@ -157,6 +160,7 @@ class World:
             pair.said, pair.level, pair.holds, pair.live, pair.joined = {}, (0, 0), set(), yes, False
             if not yes:
                 pair.cool_until = now + timedelta(days=90 if Answer.NO in answers.values() else 14)
+        pair.answered_at = now
         for purpose, said in answers.items():
             before = pair.said.get(purpose)
             if said is Answer.YES:
@@ -387,6 +391,7 @@ def joined(one: Pair | None, other: Pair | None) -> Pair:
     both_live = one.live and other.live
     result = Pair(live=one.live or other.live)
     alive = [each for each in (other, one) if each.live]
+    result.answered_at = alive[0].answered_at if alive else None
     result.level = (
         (min(one.level[0], other.level[0]), min(one.level[1], other.level[1]))
         if both_live

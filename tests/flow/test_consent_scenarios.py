@@ -237,6 +237,21 @@ def test_what_waits_to_be_asked_again_is_undone_too(desk: Desk, clock: FakeClock
     assert [row.state for row in desk.links()] == ["withdrawn"]
 
 
+def test_what_was_put_off_is_undone_too(desk: Desk) -> None:
+    account = desk.account("grace_p")
+    consent.record(desk.ctx, desk.answer(account, ADA, {"service": Answer.NOT_NOW}))
+    assert desk.undo(account).changed
+    assert [row.state for row in desk.links()] == ["withdrawn"]
+
+
+@pytest.mark.parametrize(("minutes", "state"), [(4, "withdrawn"), (6, "active")])
+def test_a_networks_clock_may_be_a_little_behind_ours(desk: Desk, clock: FakeClock, minutes: int, state: str) -> None:
+    account = desk.account("grace_p")
+    desk.yes(account)
+    desk.undo(account, said_at=clock() - timedelta(minutes=minutes))
+    assert [row.state for row in desk.links()] == [state]
+
+
 def test_unlink_all_reaches_every_account_of_the_contact(desk: Desk) -> None:
     accounts = [desk.account("grace_p"), desk.account("grace.p", "instagram")]
     for each in accounts:
@@ -413,6 +428,25 @@ def test_when_two_contacts_become_one_the_stricter_answer_holds(desk: Desk) -> N
     desk.drain()
     assert desk.contacts_shown(account) == {BEN}
     assert not consent.follow_merge(desk.ctx, ADA, BEN).changed
+
+
+def test_when_two_contacts_become_one_the_weaker_proof_holds(desk: Desk) -> None:
+    account = desk.account("grace_p")
+    proven = desk.yes(account, ADA).first.link_id
+    consent.prove(desk.ctx, proven, Assurance(2, 2), CUSTOMER)
+    desk.yes(account, BEN)
+    consent.follow_merge(desk.ctx, ADA, BEN)
+    [stays] = [row for row in desk.links() if row.state == "active"]
+    assert (stays.h, stays.c, stays.contact_id) == (1, 1, BEN)
+
+
+def test_revoking_ends_whatever_the_pair_was_asked(desk: Desk, clock: FakeClock) -> None:
+    account = desk.account("grace_p")
+    consent.record(desk.ctx, desk.answer(account, ADA, {"service": Answer.NOT_NOW}))
+    clock.move(days=15)
+    link = desk.yes(account).first.link_id
+    consent.revoke(desk.ctx, link, PRIVACY, "recorded for the wrong customer")
+    assert {row.state for row in desk.links()} == {"revoked"}
 
 
 def test_a_withdrawal_of_one_record_outlives_the_joining_with_another(desk: Desk) -> None:

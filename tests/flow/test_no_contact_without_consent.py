@@ -14,6 +14,7 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, cast
@@ -26,6 +27,7 @@ from sqlalchemy import event, select, update
 from connector.crm.port import CRM, Budget, Calls, Outcome, Record, RowResult
 from connector.domain.consent import Answer, HoldReason
 from connector.domain.events import format_time, to_millis
+from connector.domain.profiles import spoken_id
 from connector.errors import CrmUnavailable
 from connector.flows.consent import WithdrawConsent
 from connector.flows.ingest import ingest_once
@@ -44,20 +46,21 @@ from connector.store.inbox import NewDelivery
 from connector.store.tables import cases, interactions, outbox, social_profiles
 from connector.store.unit_of_work import open_store
 from tests.conftest import FakeClock
-from tests.flow.consent_world import START, World
-from tests.flow.consenting import ADA, CUSTOMER, MAPPINGS, Desk, desk_on
+from tests.flow.consent_world import START, World, joined
+from tests.flow.consenting import ADA, CUSTOMER, MAPPINGS, NAMESPACE, Desk, desk_on
 
 SOURCES = load_mappings(MAPPINGS)
 CRM_MAPPING = load_crm_mapping(MAPPINGS / "crm" / "salesforce.yml")
 TASK = next(each for each in OBJECTS if each.name == "Task")
 CUSTOMERS = ("c1", "c2")
+NEWCOMER = "c3"
 STEPS = (
     "post", "post", "post_again", "revoke_there", "happy", "happy", "yes", "mixed", "no", "withdraw",
     "withdraw_purpose",
     "withdraw_contact", "withdraw_by_old_link", "invalidate", "prove", "hold", "release", "wait", "wait_long",
     "new_wording", "join", "delete", "restore", "replay", "deliver", "deliver", "deliver_badly", "deliver_late",
     "log_a_call", "die_in_a_call", "change_during_a_call", "change_during_a_call", "stand_still_in_a_call",
-    "stand_still_in_a_call", "clock_back", "part", "part",
+    "stand_still_in_a_call", "clock_back", "part", "part", "speak_of_a_handle", "speak_of_a_handle", "newcomer",
 )  # fmt: skip
 CHANGES = ("yes", "mixed", "no", "withdraw", "withdraw_contact", "invalidate", "hold", "release", "wait_long",
            "new_wording", "join", "part", "delete", "post", "revoke_there")  # fmt: skip
@@ -82,6 +85,7 @@ class RecordingCrm:
     judge: Callable[[str, str, str, Names], None]
     meanwhile: Callable[[], None] | None = None
     contacts: dict[tuple[str, str], str | None] = field(default_factory=dict)
+    emptied: dict[tuple[str, str], str] = field(default_factory=dict)
     ids: dict[tuple[str, str], str] = field(default_factory=dict)
     fail: Callable[[], str] = field(default=lambda: "")
     sent: int = 0
@@ -116,6 +120,7 @@ class RecordingCrm:
         for name in ("ContactId", "Contact__c"):
             if name in record:
                 self.contacts[obj, key] = record[name]
+                self.emptied.pop((obj, key), None)
                 if record[name] is not None:
                     self.judge(obj, key, record[name], names)
         known = (obj, key) in self.ids
@@ -132,8 +137,15 @@ class RecordingCrm:
     def calls(self) -> Calls:
         return Calls(writes=self.sent)
 
+    def comes_back(self, contact: str) -> None:
+        """The CRM itself names a contact again that it brought back, where nothing was written meanwhile."""
+        self.contacts |= {key: contact for key, named in self.emptied.items() if named == contact}
+        self.emptied = {key: named for key, named in self.emptied.items() if named != contact}
+
     def becomes(self, contact: str, other: str | None) -> None:
         """The CRM itself moves what named one contact to the one that stays, or empties it."""
+        if other is None:
+            self.emptied |= {key: contact for key, named in self.contacts.items() if named == contact}
         self.contacts = {key: other if named == contact else named for key, named in self.contacts.items()}
 
 
@@ -142,6 +154,8 @@ class WholeWorld(World):
 
     def __init__(self, desk: Desk, clock: FakeClock) -> None:
         self.number = 0
+        self.spoken = spoken_id(NAMESPACE, "community", "", f"{NEWCOMER}_handle")
+        self.newcomer_id: str | None = None
         self.masters: dict[str, str] = {}
         self.bodies: list[bytes] = []
         self.crm = RecordingCrm(self.names, self.judge)
@@ -318,6 +332,54 @@ class WholeWorld(World):
         with self.desk.store.begin() as uow:
             take_contacts(self.desk.ctx, uow, [{"Id": contact, "LastName": "Invented", "SystemModstamp": stamp} | more])
 
+    def speak_of_a_handle(self, rng: random.Random) -> None:
+        """A customer names her handle on the phone, often before anything was heard from it."""
+        profile = self.newcomer_id or self.spoken
+        if profile not in self.profiles:
+            self.profiles.append(profile)
+        contact = rng.choice([each for each in self.contacts if each not in self.deleted] or self.contacts)
+        if contact not in self.deleted:
+            yes = {"service": Answer.YES}
+            self.answer(profile, contact, yes, network="community", handle=f"@{NEWCOMER}_handle")
+
+    def newcomer(self, rng: random.Random) -> None:
+        """The account with that handle writes, the first time after it was spoken of; an hour later it is bound."""
+        if self.newcomer_id is None:
+            self.speak_of_a_handle(rng)
+        self.arrive("message.created", NEWCOMER)
+        self.clock.move(hours=1)
+        if self.newcomer_id is None:
+            with self.desk.store.read() as connection:
+                columns = select(social_profiles.c.id).where(social_profiles.c.external_id == NEWCOMER)
+                self.newcomer_id = str(connection.execute(columns).scalar_one())
+            self.profiles.append(self.newcomer_id)
+
+    def upkeep(self) -> None:
+        before = self.kept_at
+        super().upkeep()
+        if self.kept_at != before:
+            self.bind()
+
+    def bind(self) -> None:
+        """What was agreed to for the spoken handle goes to its account, or ends when that never shows up."""
+        waiting = [pair for (profile, _), pair in self.pairs.items() if profile == self.spoken and pair.live]
+        if waiting and self.newcomer_id is not None:
+            for profile, contact in [key for key in self.pairs if key[0] == self.spoken]:
+                one, other = self.pairs.pop((profile, contact)), self.pairs.get((self.newcomer_id, contact))
+                stays = other if other is not None and other.live else one
+                result = joined(one, other)
+                result.joined = stays.joined
+                self.pairs[self.newcomer_id, contact] = result
+            for link_id, (profile, contact) in self.old_links.items():
+                if profile == self.spoken:
+                    self.old_links[link_id] = (self.newcomer_id, contact)
+            return
+        for pair in waiting:
+            if pair.answered_at is not None and pair.answered_at + timedelta(days=90) <= self.clock():
+                pair.said |= {name: replace(said, what="expired") for name, said in pair.said.items()
+                              if said.what == "granted"}  # fmt: skip
+                pair.live = False
+
     def join(self, rng: random.Random) -> None:
         if len(self.contacts) < 2:
             return
@@ -359,6 +421,7 @@ class WholeWorld(World):
 
     def restore(self, rng: random.Random) -> None:
         for contact in sorted(self.deleted):
+            self.crm.comes_back(contact)
             self.tell(contact)
             for (_, named), pair in self.pairs.items():
                 if named == contact:
