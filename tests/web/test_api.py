@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import func, select
 
+from connector.errors import ConnectorError
 from connector.flows.ingest import ingest_once
 from connector.flows.receive import Receiver
 from connector.store.tables import audit, cases, deliveries, idempotency, interactions, ledger, links, outbox
 from connector.web.api import OPERATIONS
+from connector.web.errors import status_of
 from tests.conftest import FakeClock
 from tests.web.conftest import Site
 from tests.web.seed import LONG, MARA, TOMAS, Seed, small_world
@@ -423,3 +427,21 @@ def test_a_posted_case_becomes_a_case_when_the_worker_comes(site: Site) -> None:
     assert [(each["network"], each["handle"], each["channel"]) for each in found] == [
         ("discourse", "ola_n", "community")
     ]
+
+
+def test_the_documented_codes_are_those_of_the_errors() -> None:
+    """With the statuses that the page names them under."""
+    page = (Path(__file__).resolve().parents[2] / "docs" / "api.md").read_text(encoding="utf-8")
+    documented = {
+        code.strip(): {int(status) for status in row[1].split(",")}
+        for row in re.findall(r"^(\|) ([0-9, ]+) \| ([a-z_, ]+) \|", page, re.MULTILINE)
+        for code in row[2].split(",")
+    }
+    known = {each.code: status_of(each.__new__(each)) for each in every_error(ConnectorError)}
+    assert len(documented) > 12
+    assert {code for code, statuses in documented.items() if known.get(code) not in statuses} == set()
+
+
+def every_error(kind: type[ConnectorError]) -> list[type[ConnectorError]]:
+    """The class and all below it."""
+    return [kind, *(found for each in kind.__subclasses__() for found in every_error(each))]
