@@ -430,14 +430,16 @@ def test_when_two_contacts_become_one_the_stricter_answer_holds(desk: Desk) -> N
     assert not consent.follow_merge(desk.ctx, ADA, BEN).changed
 
 
-def test_when_two_contacts_become_one_the_weaker_proof_holds(desk: Desk) -> None:
+def test_when_two_contacts_become_one_the_weaker_proof_and_every_hold_stay(desk: Desk) -> None:
     account = desk.account("grace_p")
-    proven = desk.yes(account, ADA).first.link_id
-    consent.prove(desk.ctx, proven, Assurance(2, 2), CUSTOMER)
+    first = desk.yes(account, ADA).first.link_id
+    consent.prove(desk.ctx, first, Assurance(2, 2), CUSTOMER)
+    consent.hold(desk.ctx, first, HoldReason.DISPUTE, PRIVACY)
     desk.yes(account, BEN)
     consent.follow_merge(desk.ctx, ADA, BEN)
     [stays] = [row for row in desk.links() if row.state == "active"]
     assert (stays.h, stays.c, stays.contact_id) == (1, 1, BEN)
+    assert (desk.reason(account), stays.id != first) == ("hold", True)
 
 
 def test_revoking_ends_whatever_the_pair_was_asked(desk: Desk, clock: FakeClock) -> None:
