@@ -19,7 +19,7 @@ from connector.domain.matching.scorecard import Scorecard, probability
 from connector.domain.matching.view import ProfileView, view_of, words_to_look_up
 
 MAX_CANDIDATES = 40
-"""So many are weighed at most in each of two helpings, the rest of a crowd is only counted: 100 found no more people."""
+"""So many are weighed at most in each of two helpings, the rest of a crowd is only counted: 100 found no more."""
 CONTENDERS = 24
 """So many of the best are looked through for duplicates; those behind them are shown to nobody."""
 FLOOR = 0.005
