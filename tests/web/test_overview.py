@@ -49,3 +49,18 @@ def test_each_figure_leads_to_its_report(site: Site) -> None:
     page = site.as_user("reporter").get("/reports").text
     for address in ("/reports/volume?unit=attempts", "/reports/volume?unit=interactions", "/reports/first-response"):
         assert f'href="{address}"' in page
+
+
+def test_a_chart_draws_no_open_end_where_everybody_was_answered(site: Site, seed: Seed) -> None:
+    """Too few cases for a 90th percentile are no reason to say that somebody waits."""
+    profile = seed.profile("ola")
+    seed.case(profile, opened={"hours": 5}, answered={"hours": 4})
+    page = site.as_user("reporter").get("/reports/first-response").text
+    assert 'class="open"' not in page
+    assert "all answered" in page
+    for number in range(3):
+        seed.case(profile, opened={"hours": 9 + number})
+    page = site.as_user("reporter").get("/reports/first-response").text
+    assert 'class="open"' in page
+    assert "more than 9 h" in page
+    assert "3 waiting" in page
