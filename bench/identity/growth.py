@@ -60,7 +60,7 @@ def grow(size: int, postgres: bool, processes: int) -> None:
         index.rebuild(islice(read_contacts(people, print), size), None, processes)
         connection.commit()
         cells = [dialect, f"{size:,}", f"{time.perf_counter() - begin:.0f} ({_cpu() - worked:.0f})"]
-        memory = [resource.getrusage(who).ru_maxrss // 1024 for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+        memory = [_peak(), resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024]
         cells += [f"{_size(connection, dialect):.0f}", " + ".join(str(each) for each in memory if each)]
         answered = _answer(SuggestionEngine(index, load_scorecard()), asked)
         cells += [f"{_upsert(connection, index, asked[WARM : WARM + CHANGED]):.2f}", *answered]
@@ -70,6 +70,15 @@ def grow(size: int, postgres: bool, processes: int) -> None:
 def _cpu() -> float:
     """Seconds of this process and of its children that have ended; a database server's are not in it."""
     return sum(sum(resource.getrusage(who)[:2]) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+
+
+def _peak() -> int:
+    """Megabytes this process held at most; on Linux from the kernel, since getrusage counts its parent's as well."""
+    status = Path("/proc/self/status")
+    if status.exists():
+        lines = dict(line.split(":", 1) for line in status.read_text(encoding="utf-8").splitlines())
+        return int(lines["VmHWM"].split()[0]) // 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
 
 
 def _write(path: Path, size: int) -> list[ContactFacts]:
