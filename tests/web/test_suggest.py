@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from connector.domain.consent import Actor, ActorKind, Answer
 from connector.errors import NotFound
 from connector.flows.consent import WithdrawConsent, withdraw
 from connector.flows.suggest import reject, suggest
-from connector.store.tables import metadata
+from connector.store.tables import interactions, metadata
 from tests.web.conftest import Site
 from tests.web.seed import MARA, TOMAS, Seed, small_world
 
@@ -50,6 +50,17 @@ def test_what_the_customer_wrote_is_a_hint(site: Site, seed: Seed) -> None:
         profile_id=profile,
     )  # fmt: skip
     assert who(site, profile) == [MARA]
+
+
+def test_a_hint_is_gone_with_the_message_it_stood_in(site: Site, seed: Seed) -> None:
+    seed.contact(MARA, "Mara", "Lindqvist", email="mara.lindqvist@fjordpost.no", country="NO")
+    profile = seed.profile("blue_heron_77")
+    case = seed.case(profile, opened={"hours": 1})
+    seed.say(case, "My address is mara.lindqvist@fjordpost.no", ago={"hours": 1}, profile_id=profile)
+    assert who(site, profile) == [MARA]
+    with site.ctx.store.begin() as uow:
+        uow.connection.execute(update(interactions).values(state="deleted", text=None))
+    assert who(site, profile) == []
 
 
 def test_the_address_of_an_e_mail_account_counts(site: Site, seed: Seed) -> None:
