@@ -442,6 +442,18 @@ def test_when_two_contacts_become_one_the_weaker_proof_and_every_hold_stay(desk:
     assert (desk.reason(account), stays.id != first) == ("hold", True)
 
 
+def test_when_two_contacts_become_one_the_earlier_end_holds(desk: Desk, clock: FakeClock) -> None:
+    account = desk.account("grace_p")
+    desk.yes(account, ADA)
+    clock.move(days=100)
+    desk.yes(account, BEN)
+    consent.follow_merge(desk.ctx, ADA, BEN)
+    clock.move(days=629)
+    assert desk.reason(account) == "allowed"
+    clock.move(days=1)
+    assert desk.reason(account) == "grant_expired"
+
+
 def test_revoking_ends_whatever_the_pair_was_asked(desk: Desk, clock: FakeClock) -> None:
     account = desk.account("grace_p")
     consent.record(desk.ctx, desk.answer(account, ADA, {"service": Answer.NOT_NOW}))
