@@ -46,8 +46,15 @@ def forget_old(ctx: Context) -> Forgotten:
     What waits, is dead or lies on the shelf stays until a person has settled it.
     """
     now = ctx.clock()
+    before = {"bodies_before": to_millis(now - BODIES), "keys_before": to_millis(now - KEYS)}
+    bodies = deliveries = 0
+    while True:
+        with ctx.store.begin() as uow:
+            piece = inbox.prune(uow, **before)
+        bodies, deliveries = bodies + piece[0], deliveries + piece[1]
+        if not any(piece):
+            break
     with ctx.store.begin() as uow:
-        bodies, deliveries = inbox.prune(uow, bodies_before=to_millis(now - BODIES), keys_before=to_millis(now - KEYS))
         outcomes = idempotency.forget_before(uow, now - IDEMPOTENCY)
     return Forgotten(bodies, deliveries, outcomes)
 

@@ -29,6 +29,9 @@ CLAIM_BYTES = 2 * 2**20
 """What the bodies of one claim may come to; a larger one goes alone. A round's memory goes by them, and how long it
 keeps the store to itself: 2 MB of small events are about a second."""
 
+PRUNED = 2000
+"""Deliveries that one transaction of retention forgets."""
+
 _CANDIDATES = """
 SELECT id, touches, COALESCE(LENGTH(body), 0) AS size FROM deliveries
 WHERE state = 'new' AND claim IS NULL AND run_at <= {now}
@@ -54,11 +57,13 @@ _SETTLED = (
     "state = 'done' AND settled_at < :before AND NOT EXISTS ("
     "SELECT 1 FROM shelf s WHERE s.delivery_id = deliveries.id AND s.state = 'open')"
 )
-_FORGET_BODIES = f"UPDATE deliveries SET body = NULL, headers = '{{{{}}}}' WHERE body IS NOT NULL AND {_SETTLED}"
+_OLD_BODIES = f"SELECT id FROM deliveries WHERE body IS NOT NULL AND {_SETTLED} ORDER BY settled_at LIMIT :limit"
+_OLD = f"SELECT id FROM deliveries WHERE {_SETTLED} ORDER BY settled_at LIMIT :limit"
+_FORGET_BODIES = "UPDATE deliveries SET body = NULL, headers = '{{}}' WHERE id IN :ids"
 _FORGET = (
-    f"UPDATE events SET delivery_id = NULL WHERE delivery_id IN (SELECT id FROM deliveries WHERE {_SETTLED})",
-    f"DELETE FROM shelf WHERE delivery_id IN (SELECT id FROM deliveries WHERE {_SETTLED})",
-    f"DELETE FROM deliveries WHERE {_SETTLED}",
+    "UPDATE events SET delivery_id = NULL WHERE delivery_id IN :ids",
+    "DELETE FROM shelf WHERE delivery_id IN :ids",
+    "DELETE FROM deliveries WHERE id IN :ids",
 )
 
 
@@ -146,14 +151,22 @@ def oldest_seconds(connection: Connection) -> float:
     return max(0.0, float(run(connection, _OLDEST).scalar_one() or 0))
 
 
-def prune(uow: UnitOfWork, *, bodies_before: int, keys_before: int) -> tuple[int, int]:
+def prune(uow: UnitOfWork, *, bodies_before: int, keys_before: int, limit: int = PRUNED) -> tuple[int, int]:
     """How many bodies, and how many whole deliveries, were forgotten: settled before these times (epoch ms).
 
-    Waiting and dead deliveries, and those with an item on the shelf, stay until a person has settled them.
+    At most ``limit`` of each, the oldest first, so that nobody waits long for this transaction. Waiting and dead
+    deliveries, and those with an item on the shelf, stay until a person has settled them.
     """
-    bodies = run(uow.connection, _FORGET_BODIES, {"before": bodies_before}).rowcount
-    keys = [run(uow.connection, statement, {"before": keys_before}).rowcount for statement in _FORGET][-1]
-    return bodies, keys
+    bodies = _ids(uow, _OLD_BODIES, bodies_before, limit)
+    run(uow.connection, _FORGET_BODIES, {"ids": bodies})
+    deliveries = _ids(uow, _OLD, keys_before, limit)
+    for statement in _FORGET:
+        run(uow.connection, statement, {"ids": deliveries})
+    return len(bodies), len(deliveries)
+
+
+def _ids(uow: UnitOfWork, statement: str, before: int, limit: int) -> list[int]:
+    return list(run(uow.connection, statement, {"before": before, "limit": limit}).scalars())
 
 
 def _values(each: Settlement, claim_id: str, attempts: int) -> tuple[object, ...]:

@@ -91,6 +91,12 @@ deliveries = Table(
     Index("ix_deliveries_source_received_at", "source", "received_at"),
     Index("ix_deliveries_settled_at", "settled_at"),
     Index(
+        "ix_deliveries_with_body",  # retention looks every hour: not at what it has emptied before
+        "settled_at",
+        sqlite_where=text("state = 'done' AND body IS NOT NULL"),
+        postgresql_where=text("state = 'done' AND body IS NOT NULL"),
+    ),
+    Index(
         "ix_deliveries_dead",
         "id",
         sqlite_where=text("state = 'dead'"),
@@ -135,6 +141,7 @@ events = Table(
     Column("delivery_id", RowId, ForeignKey("deliveries.id")),
     Column("applied_at", Millis, nullable=False),
     UniqueConstraint("network", "scope", "item", "kind", "version"),
+    Index("ix_events_delivery_id", "delivery_id"),
 )
 """The events that were applied: the unique key makes each count exactly once, however often it is delivered."""
 

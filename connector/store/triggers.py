@@ -1,4 +1,8 @@
-"""Append-only tables: the database itself refuses UPDATE and DELETE, whoever asks."""
+"""Append-only tables: the database itself refuses UPDATE, DELETE and emptying the table, whoever asks.
+
+SQLite's INSERT OR REPLACE deletes without asking a trigger unless the connection says ``recursive_triggers``, as the
+store's do.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +19,9 @@ def trigger_statements(table: str, dialect: str) -> list[str]:
     if dialect == "postgresql":
         return [
             f"CREATE TRIGGER {table}_append_only BEFORE UPDATE OR DELETE ON {table} "
-            "FOR EACH ROW EXECUTE FUNCTION refuse_change()"
+            "FOR EACH ROW EXECUTE FUNCTION refuse_change()",
+            f"CREATE TRIGGER {table}_not_emptied BEFORE TRUNCATE ON {table} "
+            "FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()",
         ]
     return [
         f"CREATE TRIGGER {table}_no_{verb} BEFORE {verb.upper()} ON {table} "

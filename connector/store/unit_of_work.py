@@ -232,6 +232,7 @@ def _sqlite_engine(url: str, path: str | None) -> Engine:
             "journal_mode=WAL",
             "synchronous=FULL",
             "foreign_keys=ON",
+            "recursive_triggers=ON",  # else INSERT OR REPLACE goes past the triggers of append-only tables
             "secure_delete=ON",
             f"busy_timeout={BUSY_TIMEOUT_MS}",
             "temp_store=MEMORY",

@@ -240,6 +240,21 @@ def test_bodies_go_first_and_keys_later_but_nothing_that_waits_for_a_person(any_
     assert len(states(any_store)) == 3
 
 
+def test_retention_goes_in_pieces_the_oldest_first(any_store: Store) -> None:
+    deliver(any_store, *(new(str(number)) for number in range(3)))
+    settle(any_store, claim(any_store))
+    with any_store.begin() as uow:
+        uow.connection.execute(text("UPDATE deliveries SET settled_at = 10 - id"))
+    pieces = []
+    for _ in range(3):
+        with any_store.begin() as uow:
+            pieces.append(inbox.prune(uow, bodies_before=10, keys_before=0, limit=2))
+    assert pieces == [(2, 0), (1, 0), (0, 0)]
+    with any_store.begin() as uow:
+        assert inbox.prune(uow, bodies_before=10, keys_before=10, limit=2) == (0, 2)
+        assert list(uow.connection.execute(text("SELECT id FROM deliveries")).scalars()) == [1], "settled last"
+
+
 def test_an_item_whose_body_is_gone_cannot_be_replayed(any_store: Store) -> None:
     deliver(any_store, new("k"))
     with any_store.begin() as uow:
