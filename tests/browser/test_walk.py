@@ -15,8 +15,6 @@ pytestmark = pytest.mark.browser
 
 AXE = Axe()
 ONLY_VIOLATIONS: dict[str, Any] = {"resultTypes": ["violations"], "selectors": False}
-SEEN_ANEW = ["color-contrast", "link-in-text-block", "scrollable-region-focusable", "target-size"]
-"""What colours and width can change; all other rules read the same page that the wide, light window had."""
 
 TOO_WIDE = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
 
@@ -43,10 +41,9 @@ def opened(
     return page, complaints
 
 
-def violations(page: Any, path: str, rules: list[str] | None = None) -> list[str]:
-    """What axe finds on the page as it stands, by these rules or by all."""
-    chosen = {"runOnly": rules} if rules else {}
-    found = AXE.run(page, options={**ONLY_VIOLATIONS, **chosen}).response["violations"]
+def violations(page: Any, path: str) -> list[str]:
+    """What axe finds on the page as it stands."""
+    found = AXE.run(page, options=ONLY_VIOLATIONS).response["violations"]
     return [f"{path}: {each['id']} at {each['nodes'][0]['html'][:120]}" for each in found]
 
 
@@ -72,7 +69,6 @@ def test_every_page_is_clean_for_axe_and_fits_its_window(
 ) -> None:
     """No violation, no complaint of the browser (its policy included), nothing that scrolls sideways.
 
-    Every rule is asked in the wide, light window; in the narrow, dark one those that look at colours and sizes.
     The wide window is looked at once more at half its width: that is what zooming to 200 % makes of it.
     """
     page, complaints = opened(browser, shown_desk, width=width, scheme=scheme)
@@ -82,7 +78,7 @@ def test_every_page_is_clean_for_axe_and_fits_its_window(
         assert answer.status == 200, path
         if path.startswith("/inbox") and width > 1200 and page.locator("a.row").count():
             page.wait_for_selector("#peek h2")
-        found += violations(page, path, SEEN_ANEW if scheme == "dark" else None)
+        found += violations(page, path)
         for shown in (width, width // 2) if width > 720 else (width,):
             page.set_viewport_size({"width": shown, "height": 900})
             if page.evaluate(TOO_WIDE):
