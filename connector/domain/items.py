@@ -126,17 +126,17 @@ def is_of_another(item: Item, event: Event) -> bool:
     return None not in (teller, item.customer_id) and teller != item.customer_id
 
 
-def may_be_one(twin: Item, event: Event) -> bool:
-    """Whether a call or mail that carries the reference of a known one can be it.
+def may_be_one(twin: Item, told: Event | Item) -> bool:
+    """Whether a call or mail that carries the reference of a known one can be it, whoever tells of it.
 
     A call's SID is the operator's. A mail's Message-ID is whatever its sender wrote there: with another sender, or in
     the other direction, it is another mail.
     """
-    if event.kind is not Kind.EMAIL:
+    if told.kind != Kind.EMAIL:
         return True
-    known, told = twin.customer_id, event.customer_id
-    same_person = known is None or told is None or known.casefold() == told.casefold()
-    return twin.direction == event.direction and (same_person or event.direction is not Direction.INBOUND)
+    one, other = twin.customer_id, told.customer_id
+    same_person = one is None or other is None or one.casefold() == other.casefold()
+    return twin.direction == told.direction and (same_person or told.direction != Direction.INBOUND)
 
 
 def absorb(item: Item, event: Event, at: int | None, received_at: int, source: str) -> None:

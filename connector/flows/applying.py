@@ -5,7 +5,7 @@ Each event counts once: its unique key in the table of events decides, in the sa
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from connector.domain.cases import Figures, figures, thread_of
@@ -70,7 +70,8 @@ def _take_in_items(board: Board, arrivals: Sequence[Arrival]) -> None:
     targets = [_item_id(board, each, each.target or "") for each in arrivals]
     board.load_items(targets + parents)
     references = {name for each in content if (name := reference_of(each.event))}
-    twins = {name: board.adopt_item(each) for name, each in items_by_reference(board.uow, references).items()}
+    known = items_by_reference(board.uow, references)
+    twins = {name: [board.adopt_item(each) for each in items] for name, items in known.items()}
     for item_id, each in zip(targets, arrivals, strict=True):
         _take_in(board, item_id, each, twins)
 
@@ -79,13 +80,14 @@ def _item_id(board: Board, arrival: Arrival, item: str) -> str:
     return board.desk.item_id(arrival.event.network, arrival.event.scope, item)
 
 
-def _take_in(board: Board, item_id: str, arrival: Arrival, twins: dict[str, Item]) -> None:
+def _take_in(board: Board, item_id: str, arrival: Arrival, twins: Mapping[str, Sequence[Item]]) -> None:
     event = arrival.event
     item = board.items.get(item_id)
     if item is not None and is_of_another(item, event):
         raise AuthorDiffers
-    twin = twins.get(reference_of(event) or "") if event.kind in CONTENT else None
-    if twin is not None and twin.id != item_id and (item is None or item.kind is None) and may_be_one(twin, event):
+    bearing = twins.get(reference_of(event) or "", ()) if event.kind in CONTENT else ()
+    twin = next((each for each in bearing if may_be_one(each, event)), None)
+    if twin is not None and twin.id != item_id and (item is None or item.kind is None):
         fill_in(twin, event)
         board.change(twin)
         return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
@@ -65,13 +66,13 @@ def loose_items(uow: UnitOfWork, threads: Collection[tuple[str, str, str]]) -> l
     return found
 
 
-def items_by_reference(uow: UnitOfWork, references: Collection[str]) -> dict[str, Item]:
-    """Items that carry a call SID or Message-ID of these, by it."""
-    found: dict[str, Item] = {}
+def items_by_reference(uow: UnitOfWork, references: Collection[str]) -> dict[str, list[Item]]:
+    """All items that carry a call SID or Message-ID of these, by it; a Message-ID is anybody's to write."""
+    found: dict[str, list[Item]] = defaultdict(list)
     if not references:
         return found
     for item in sorted(_items(uow, among(uow, interactions.c.reference, references)), key=attrgetter("id")):
-        found.setdefault(item.reference or "", item)
+        found[item.reference or ""].append(item)
     return found
 
 

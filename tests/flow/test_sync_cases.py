@@ -229,7 +229,8 @@ def test_a_contact_on_our_own_case_is_not_the_crms_word(crm: CrmDesk, person: st
 def test_the_same_mail_told_by_webhook_and_crm_is_one_interaction(crm: CrmDesk, person: str) -> None:
     assert crm.org is not None
     said = said_id_of(crm.account("ada", "email"))
-    crm.change_interaction(said, reference="abc@mail.example", kind="email", channel="email", source="postmark")
+    mail_facts = {"kind": "email", "direction": "inbound", "channel": "email", "source": "postmark"}
+    crm.change_interaction(said, reference="abc@mail.example", **mail_facts)
     case = crm.org.create("Case", Origin="Email", ContactId=person)
     mail = crm.org.create(
         "EmailMessage", ParentId=case, Incoming=True, Status="0", TextBody="x", MessageDate=MORNING,

@@ -39,18 +39,18 @@ def task(crm: CrmDesk, person: str, sid: str) -> None:
     crm.sync()
 
 
-def email_to_case(crm: CrmDesk, person: str, message_id: str, sender: str) -> None:
-    """The mail as Email-to-Case recorded it, read in."""
+def email_to_case(crm: CrmDesk, person: str, message_id: str, customer: str | None, *, incoming: bool = True) -> str:
+    """The mail as Email-to-Case recorded it, read in; its record id."""
     assert crm.org is not None
     case = crm.org.create("Case", Origin="Email", ContactId=person)
-    values: dict[str, Any] = {"Incoming": True, "Status": "0", "MessageDate": "2026-03-02T08:00:00.000Z"}
-    crm.org.create(
-        "EmailMessage", **values, ParentId=case, TextBody="x", MessageIdentifier=message_id, FromAddress=sender
-    )
+    values: dict[str, Any] = {"Status": "0", "MessageDate": "2026-03-02T08:00:00.000Z", "TextBody": "x"}
+    values |= {"Incoming": incoming, "FromAddress" if incoming else "ToAddress": customer}
+    mail = crm.org.create("EmailMessage", **values, ParentId=case, MessageIdentifier=message_id)
     crm.sync()
+    return mail
 
 
-def told(crm: CrmDesk, tellers: tuple[Callable[[], None], ...]) -> list[dict[str, Any]]:
+def told(crm: CrmDesk, tellers: tuple[Callable[[], object], ...]) -> list[dict[str, Any]]:
     """The interactions after everybody told, with the history in the org brought up to them."""
     for tell in tellers:
         tell()
@@ -83,3 +83,36 @@ def test_the_same_mail_by_its_message_id(crm: CrmDesk, person: str, order: tuple
     [mail] = told(crm, tuple(tellers[each] for each in order))
     assert (mail["reference"], mail["crm_object"]) == (name.strip("<>"), "EmailMessage")
     assert len(crm.history()) == 1
+
+
+@pytest.mark.parametrize("order", list(permutations(range(2))), ids=["webhook first", "CRM first"])
+@pytest.mark.parametrize(("sender", "incoming"), [("somebody.else@mail.example", True), (None, False)])
+def test_mails_of_one_message_id_by_two_senders_or_in_two_directions_are_two(
+    crm: CrmDesk, person: str, sender: str | None, incoming: bool, order: tuple[int, ...]
+) -> None:
+    [event] = MAIL.expected["events"]
+    name, customer = event["extra"]["message_id"], sender or event["customer_id"]
+    tellers = (lambda: webhook(crm, MAIL), lambda: email_to_case(crm, person, name, customer, incoming=incoming))
+    both = told(crm, tuple(tellers[each] for each in order))
+    assert {each["origin"]: each["crm_object"] for each in both} == {"connector": None, "crm": "EmailMessage"}
+    assert {each["customer_id"].casefold() for each in both} == {customer.casefold(), event["customer_id"].casefold()}
+    assert len(crm.history()) == 2
+
+
+@pytest.mark.parametrize("order", list(permutations(range(3))))
+def test_a_mail_finds_its_twin_also_where_somebody_else_wrote_its_message_id(
+    crm: CrmDesk, person: str, order: tuple[int, ...]
+) -> None:
+    [event] = MAIL.expected["events"]
+    name, sender = event["extra"]["message_id"], event["customer_id"]
+    mails: dict[str, str] = {}
+    tellers = (
+        lambda: webhook(crm, MAIL),
+        lambda: mails.update(true=email_to_case(crm, person, name, sender)),
+        lambda: mails.update(false=email_to_case(crm, person, name, "somebody.else@mail.example")),
+    )
+    kept = told(crm, tuple(tellers[each] for each in order))
+    assert {each["customer_id"].casefold(): each["crm_id"] for each in kept} == {
+        sender.casefold(): mails["true"], "somebody.else@mail.example": mails["false"],
+    }  # fmt: skip
+    assert len(kept) == 2

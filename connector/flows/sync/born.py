@@ -15,7 +15,7 @@ from connector.crm.port import CRM, Record
 from connector.domain.cases import Figures, figures
 from connector.domain.channels import AuthorRole, Channel, Direction, Kind, Visibility
 from connector.domain.events import to_millis
-from connector.domain.items import Item
+from connector.domain.items import Item, may_be_one
 from connector.domain.keys import derive_id
 from connector.flows.context import Context
 from connector.flows.sync.pull import Progress, deletions, pull
@@ -122,11 +122,11 @@ class BornReader:
             case = cases.get(born.case_crm_id or "")
             if case is None and born.contact_crm_id is None:
                 continue  # of a case whose origin is not ours to read, or of nobody
-            twin = twins.get(born.reference or "")
+            item = item_of(self.ctx.namespace, self.obj.name, born, case, users)
+            twin = _twin(item, twins.get(born.reference or "", ()))
             if twin is not None and twin.origin == "connector":
                 talks.add(replace(twin, crm_object=self.obj.name, crm_id=born.crm_id))
             else:
-                item = item_of(self.ctx.namespace, self.obj.name, born, case, users)
                 if twin is not None and twin.id == item.id and item.duration_seconds is None:
                     item = replace(item, duration_seconds=twin.duration_seconds)  # the operator may have told it
                 talks.add(item, is_written=born.is_written)
@@ -156,6 +156,12 @@ def item_of(namespace: UUID, obj: str, born: Born, case: KnownCase | None, users
         state="live" if live else "deleted", deleted_at=born.deleted_at, reactions=0, reference=born.reference,
         possible_duplicate=False, crm_object=obj, crm_id=born.crm_id, crm_contact_id=_contact(born, case),
     )  # fmt: skip
+
+
+def _twin(item: Item, bearing: Sequence[Item]) -> Item | None:
+    """What is known already of a call or mail, among the items that bear its reference: first of all itself."""
+    itself = (each for each in bearing if each.id == item.id)
+    return next(itself, None) or next((each for each in bearing if may_be_one(each, item)), None)
 
 
 def _is_note(item: Item) -> bool:
