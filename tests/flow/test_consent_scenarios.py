@@ -472,6 +472,16 @@ def test_a_withdrawal_of_one_record_outlives_the_joining_with_another(desk: Desk
     assert desk.reason(account) == "withdrawn"
 
 
+def test_a_no_to_one_record_keeps_everybody_from_asking_under_the_one_it_was_joined_into(desk: Desk) -> None:
+    account = desk.account("grace_p")
+    desk.no(account)
+    consent.follow_merge(desk.ctx, ADA, BEN)
+    assert {row.contact_id for row in desk.links()} == {BEN}
+    with pytest.raises(CoolingOff):
+        desk.yes(account, BEN)
+    assert desk.reason(account) == "refused"
+
+
 def test_a_link_follows_its_contact_through_a_chain_of_merges(desk: Desk) -> None:
     account = desk.account("grace_p")
     desk.contact("003000000000004AAA")

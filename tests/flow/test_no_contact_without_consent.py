@@ -33,6 +33,7 @@ from connector.flows.consent import WithdrawConsent
 from connector.flows.ingest import ingest_once
 from connector.flows.sources import Source
 from connector.flows.sync.born import BornReader
+from connector.flows.sync.cases import CaseReader
 from connector.flows.sync.contacts import take_contacts
 from connector.flows.upkeep import give_back_expired
 from connector.flows.writeback import drain_once
@@ -61,6 +62,7 @@ STEPS = (
     "new_wording", "join", "delete", "restore", "replay", "deliver", "deliver", "deliver_badly", "deliver_late",
     "log_a_call", "die_in_a_call", "change_during_a_call", "change_during_a_call", "stand_still_in_a_call",
     "stand_still_in_a_call", "clock_back", "part", "part", "speak_of_a_handle", "speak_of_a_handle", "newcomer",
+    "join_a_case",
 )  # fmt: skip
 CHANGES = ("yes", "mixed", "no", "withdraw", "withdraw_contact", "invalidate", "hold", "release", "wait_long",
            "new_wording", "join", "part", "delete", "post", "revoke_there")  # fmt: skip
@@ -205,7 +207,7 @@ class WholeWorld(World):
 
     def judge(self, obj: str, key: str, contact: str, names: Names) -> None:
         profile = self.account_behind(obj, key)
-        assert contact == names[profile], f"{obj} named a contact without a consent that stands"
+        assert contact == names.get(profile), f"{obj} named a contact without a consent that stands"
 
     def account_behind(self, obj: str, key: str) -> str:
         if obj == "Social_Profile__c":
@@ -312,6 +314,28 @@ class WholeWorld(World):
                 "Status": "Completed", "CreatedDate": stamp, "SystemModstamp": stamp,
             }  # fmt: skip
             BornReader(self.desk.ctx, TASK, lambda _ids: None).take(uow, [task])
+
+    def join_a_case(self, rng: random.Random) -> None:
+        """People join a case of the CRM's own, with a call that names somebody, into a case of ours."""
+        with self.desk.store.begin() as uow:
+            known = select(cases.c.crm_id).where(cases.c.origin == "connector", cases.c.crm_id.is_not(None))
+            ours = sorted(uow.connection.execute(known).scalars())
+            if not ours:
+                return
+            self.number += 1
+            stamp = format_time(self.clock())
+            case: dict[str, Any] = {
+                "Id": f"500B{self.number:011d}AAA", "Origin": "Phone", "ContactId": rng.choice(self.contacts),
+                "CreatedDate": stamp, "SystemModstamp": stamp, "MasterRecordId": None,
+            }  # fmt: skip
+            task = {
+                "Id": f"00TB{self.number:011d}AAA", "WhatId": case["Id"], "WhoId": case["ContactId"],
+                "Status": "Completed", "CreatedDate": stamp, "SystemModstamp": stamp,
+            }  # fmt: skip
+            reader = CaseReader(self.desk.ctx, CRM_MAPPING)
+            reader.take(uow, [case])
+            BornReader(self.desk.ctx, TASK, lambda _ids: None).take(uow, [task])
+            reader.take(uow, [case | {"IsDeleted": True, "MasterRecordId": rng.choice(ours)}])
 
     def drain(self) -> None:
         for _ in range(100):

@@ -8,12 +8,14 @@ from typing import Any
 import pytest
 from sqlalchemy import insert, update
 
+from connector.domain.consent import HoldReason
+from connector.flows import consent
 from connector.flows.projection import Ownership, Wanted, project
 from connector.store.tables import cases, crm_contacts, interactions, link_holds, links, outbox
 from connector.store.unit_of_work import Store
 from tests.conftest import FakeClock
 from tests.crm_org import CRM_MAPPING
-from tests.flow.consenting import ADA, BEN, Desk, desk_on
+from tests.flow.consenting import ADA, BEN, PRIVACY, Desk, desk_on
 from tests.flow.crm_desk import case_id_of, said_id_of
 
 
@@ -112,6 +114,29 @@ def test_a_contact_that_the_crm_took_from_a_call_without_an_answer_is_ours(desk:
         uow.connection.execute(update(outbox).where(outbox.c.object == "Case").values(tried_contact_id=tried))
     owner = Ownership.OURS if tried else Ownership.THEIRS
     assert wanted(desk, "case", case_id_of(account)).ownership is owner
+
+
+@pytest.mark.parametrize(
+    "bearing", [{"origin": "crm"}, {"origin": "connector"}, {"origin": "connector", "case_id": None}], ids=str
+)
+def test_a_contact_that_a_row_bears_is_never_named_instead_of_the_gates(desk: Desk, bearing: dict[str, Any]) -> None:
+    """A call that people moved into a case of ours comes with the contact that the CRM had put on it."""
+    account = desk.account("ada")
+    with desk.store.begin() as uow:
+        uow.connection.execute(update(cases).values(crm_contact_id=BEN))
+        uow.connection.execute(update(interactions).values(crm_contact_id=BEN, **bearing))
+
+    def named() -> set[str | None]:
+        case, said = wanted(desk, "case", case_id_of(account)), wanted(desk, "interaction", said_id_of(account))
+        return {wanted(desk, "profile", account).contact, case.contact, said.contact}
+
+    assert named() == {None}
+    link = desk.yes(account).first.link_id
+    assert named() == {ADA}
+    consent.hold(desk.ctx, link, HoldReason.DISPUTE, PRIVACY)
+    assert named() == {None}
+    desk.undo(account)
+    assert named() == {None}
 
 
 def test_a_contact_that_the_crm_has_deleted_is_named_on_no_call_of_its_own(desk: Desk) -> None:

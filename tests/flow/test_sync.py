@@ -23,7 +23,7 @@ from connector.store.crm_state import read_state, write_state
 from connector.store.suggestion_index import SqlSuggestionIndex
 from connector.store.tables import crm_contacts, crm_users
 from tests.flow.consenting import PRIVACY
-from tests.flow.crm_desk import CASE, CrmDesk, case_id_of
+from tests.flow.crm_desk import CASE, INTERACTION, CrmDesk, case_id_of
 from tests.suggestion_base import everything
 
 MORNING = "2026-01-31T09:30:00.000Z"
@@ -113,6 +113,20 @@ def test_a_merge_takes_links_and_history_along(crm: CrmDesk, person: str) -> Non
     assert crm.born(call).crm_contact_id == master
     assert {row["Contact__c"] for row in crm.history()} == {master}
     assert crm.held() == crm.wanted()
+
+
+def test_what_was_born_in_the_crm_follows_a_merge_before_it_is_read_again(crm: CrmDesk, person: str) -> None:
+    assert crm.org is not None
+    assert crm.ctx.crm is not None
+    master = crm.person(LastName="Kept")
+    case = crm.org.create("Case", Origin="Phone", ContactId=person)
+    call = crm.org.create("Task", TaskSubtype="Call", WhoId=person, WhatId=case, Status="Completed", CallType="Inbound")
+    crm.sync()
+    crm.send()
+    crm.org.merge(master, person)
+    sync_contacts(crm.ctx, crm.ctx.crm)
+    assert (crm.born(call).crm_contact_id, crm.mirrored(case).crm_contact_id) == (master, master)
+    assert crm.row(INTERACTION, crm.born(call).id).state == "pending", "the history must be told of it"
 
 
 def test_when_a_merge_is_taken_back_nobody_is_named_until_a_person_has_looked(crm: CrmDesk, person: str) -> None:

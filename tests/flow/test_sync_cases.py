@@ -7,7 +7,7 @@ from sqlalchemy import select
 
 from connector.store.crm_state import write_state
 from connector.store.tables import case_events, cases, interactions
-from tests.flow.crm_desk import CASE, CrmDesk, case_id_of, said_id_of
+from tests.flow.crm_desk import CASE, INTERACTION, CrmDesk, case_id_of, said_id_of
 
 MORNING = "2026-01-31T09:30:00.000Z"
 
@@ -221,6 +221,27 @@ def test_a_contact_on_our_own_case_is_not_the_crms_word(crm: CrmDesk, person: st
     crm.send()
     assert crm.born(call).crm_contact_id is None
     assert crm.contacts_in_org() == {person}
+    crm.undo(account)
+    crm.send()
+    assert crm.contacts_in_org() == {None}
+
+
+def test_a_call_that_named_somebody_names_nobody_once_its_case_is_joined_into_ours(crm: CrmDesk, person: str) -> None:
+    assert crm.org is not None
+    account = crm.account("ada")
+    theirs = crm.org.create("Case", Origin="Phone", ContactId=person)
+    call = crm.org.create("Task", TaskSubtype="Call", WhoId=person, WhatId=theirs, Status="Completed")
+    crm.sync()
+    crm.send()
+    key = crm.born(call).id
+    assert crm.record(INTERACTION, key)["Contact__c"] == person
+    crm.org.merge(crm.row(CASE, case_id_of(account)).crm_id, theirs)
+    crm.sync()
+    crm.send()
+    assert crm.born(call).case_id == case_id_of(account)
+    assert crm.record(INTERACTION, key)["Contact__c"] is None
+    crm.yes(account, person)
+    crm.send()
     crm.undo(account)
     crm.send()
     assert crm.contacts_in_org() == {None}
