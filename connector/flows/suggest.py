@@ -1,7 +1,7 @@
 """Suggests whom to ask about. Reads only: no store row, ledger entry or outbox row changes by asking (tested).
 
 What the customer wrote in messages (an e-mail, a phone) is a hint for the case at hand: it is read from the live texts
-at the moment of asking and kept nowhere, so it is gone when the text is.
+at the moment of asking and kept nowhere, so it is gone when the text is. So is what came along with them (attested.py).
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from connector.domain.events import to_millis
 from connector.domain.identifiers import emails_in, local_part, phones_in
 from connector.domain.matching import Candidate, ProfileQuery, Scorecard, SuggestionEngine
 from connector.errors import NotFound
+from connector.flows.attested import attested
 from connector.flows.context import Context
 from connector.mapping.scorecard import load_scorecard
 from connector.store.suggestion_index import SqlSuggestionIndex
@@ -35,8 +36,8 @@ def suggest(ctx: Context, profile_id: str, limit: int = 5) -> tuple[Candidate, .
     Raises NotFound for an unknown profile.
     """
     with ctx.store.read() as connection:
-        query = _query(connection, profile_id)
-        found = SuggestionEngine(SqlSuggestionIndex(connection), _scorecard()).suggest(query, limit)
+        index = SqlSuggestionIndex(connection)
+        found = SuggestionEngine(index, _scorecard()).suggest(_query(connection, index, profile_id), limit)
         present = _present(connection, [each.contact_id for each in found])
     return tuple(each for each in found if each.contact_id in present)
 
@@ -68,19 +69,22 @@ def _scorecard() -> Scorecard:
     return load_scorecard()
 
 
-def _query(connection: Connection, profile_id: str) -> ProfileQuery:
+def _query(connection: Connection, index: SqlSuggestionIndex, profile_id: str) -> ProfileQuery:
     row = connection.execute(select(social_profiles).where(social_profiles.c.id == profile_id)).mappings().first()
     if row is None:
         raise NotFound("There is no profile with this id.")
     texts = (*_own_address(row), *_texts(connection, profile_id))
+    told = attested(connection, profile_id)
     return ProfileQuery(
         network=row["network"],
         handle=_name_in(row),
         display_name=row["display_name"],
         location=row["location"],
         bio=row["bio"],
-        emails=tuple(dict.fromkeys(each for text in texts for each in emails_in(text))),
-        phones=tuple(dict.fromkeys(each for text in texts for each in phones_in(text))),
+        emails=tuple(dict.fromkeys([*(each for text in texts for each in emails_in(text)), *told.emails])),
+        phones=tuple(dict.fromkeys([*(each for text in texts for each in phones_in(text)), *told.phones])),
+        order_refs=told.order_refs,
+        proofs=told.proofs(index),
         excluded=_excluded(connection, profile_id),
         brand=row["kind"] in ("organisation", "brand"),
     )

@@ -1,0 +1,173 @@
+"""What senders tell beside a message: what a network attests rules the suggestions, other things are hints."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import pytest
+from sqlalchemy import select, update
+
+from connector.domain.identifiers import CROWDED_AT
+from connector.domain.matching import Candidate, ContactFacts
+from connector.flows.context import Context
+from connector.flows.suggest import suggest
+from connector.store.suggestion_index import SqlSuggestionIndex
+from connector.store.tables import crm_contacts, interactions, links, metadata
+from connector.store.unit_of_work import Store
+from tests.conftest import FakeClock
+from tests.flow.ingesting import apply, fixtures, make_context, rows
+from tests.web.seed import MARA, TOMAS, Seed
+
+PHONE, OLD_PHONE = "+46700000042", "+46700000077"
+EMAIL = "mara@mail.example"
+PROVEN = "the network itself says that this account is this contact's"
+
+
+@dataclass
+class World:
+    """A connector that took in what the fixtures hold, and the contacts beside it."""
+
+    ctx: Context
+    seed: Seed
+
+    def takes_in(self, source: str, name: str, **extra: object) -> str:
+        """The profile behind the fixture's one event; ``extra`` replaces what came along."""
+        fixture = next(each for each in fixtures() if (each.source, each.name) == (source, name))
+        mapping = self.ctx.sources[source].mapping
+        (event,) = mapping.normalise(
+            fixture.body, {}, fixture.content_type, self.ctx.sources[source].account_ids
+        ).events
+        if extra:
+            event = replace(event, extra={**event.extra, **extra})
+        apply(self.ctx.store, event)
+        (item,) = rows(self.ctx.store, interactions, item_id=event.item_id)
+        return str(item["profile_id"])
+
+    def asked(self, profile: str) -> list[Candidate]:
+        return list(suggest(self.ctx, profile))
+
+    def everything(self) -> dict[str, list[tuple[object, ...]]]:
+        """Every row of every table."""
+        with self.ctx.store.read() as connection:
+            return {
+                table.name: sorted((tuple(row) for row in connection.execute(select(table))), key=repr)
+                for table in metadata.sorted_tables
+            }
+
+
+@pytest.fixture
+def world(any_store: Store, clock: FakeClock) -> World:
+    """A fresh world on either database."""
+    ctx = make_context(any_store, clock)
+    return World(ctx, Seed(ctx))
+
+
+def who(found: list[Candidate]) -> list[str]:
+    return [each.contact_id for each in found]
+
+
+def said_of(candidate: Candidate) -> list[str]:
+    return [reason.detail for reason in candidate.reasons]
+
+
+def test_who_shares_the_own_number_in_telegram_is_asked_about_first_and_asking_changes_nothing(world: World) -> None:
+    world.seed.contact(TOMAS, "Mara", "Lindqvist", city="Malmö")  # bears the very name that the account shows
+    world.seed.contact(MARA, "Ingrid", "Holm", phone=PHONE)
+    profile = world.takes_in("telegram", "message__own_number_shared")
+    before = world.everything()
+    first = world.asked(profile)[0]
+    assert first.contact_id == MARA
+    assert PROVEN in said_of(first)
+    assert world.everything() == before
+    assert rows(world.ctx.store, links) == []
+
+
+def test_a_verified_contact_of_chatwoot_is_the_one_with_the_address(world: World) -> None:
+    world.seed.contact(MARA, "Ingrid", "Holm", email="Mara@Mail.example")
+    found = world.asked(world.takes_in("chatwoot", "message_created__new"))
+    assert who(found) == [MARA]
+    assert PROVEN in said_of(found[0])
+
+
+def test_a_contact_of_chatwoot_that_nobody_verified_is_a_hint_as_if_written(world: World) -> None:
+    world.seed.contact(MARA, "Ingrid", "Holm", email=EMAIL)
+    found = world.asked(world.takes_in("chatwoot", "message_created__new", verified_contact=False))
+    assert who(found) == [MARA]
+    assert PROVEN not in said_of(found[0])
+    assert "email" in {reason.kind for reason in found[0].reasons}
+
+
+def test_a_number_that_the_network_tells_of_is_a_hint(world: World) -> None:
+    world.seed.contact(MARA, "Ingrid", "Holm", phone=PHONE)
+    found = world.asked(world.takes_in("whatsapp", "message_text__new"))
+    assert MARA in who(found)
+    assert PROVEN not in said_of(found[0])
+
+
+def test_two_contacts_with_the_proven_number_are_both_proven(world: World) -> None:
+    world.seed.contact(MARA, "Ingrid", "Holm", phone=PHONE)
+    world.seed.contact(TOMAS, "Gustav", "Berg", phone=PHONE)
+    found = world.asked(world.takes_in("telegram", "message__own_number_shared"))
+    assert sorted(who(found)) == sorted([MARA, TOMAS])
+    assert all(PROVEN in said_of(each) for each in found)
+
+
+def test_of_two_shared_numbers_the_later_is_the_proof(world: World) -> None:
+    world.seed.contact(TOMAS, "Gustav", "Berg", phone=OLD_PHONE)
+    world.seed.contact(MARA, "Ingrid", "Holm", phone=PHONE)
+    profile = world.takes_in("telegram", "message__own_number_shared")
+    (item,) = rows(world.ctx.store, interactions)
+    earlier = {**item, "id": "earlier", "item_id": "earlier", "occurred_at": item["occurred_at"] - 1}
+    world.seed.insert("interactions", **{**earlier, "extra": f'{{"own_phone": "{OLD_PHONE}"}}'})
+    found = world.asked(profile)
+    assert [each.contact_id for each in found if PROVEN in said_of(each)] == [MARA]
+    assert found[0].contact_id == MARA
+
+
+def test_a_number_that_a_crowd_shares_proves_nobody(world: World) -> None:
+    for at in range(CROWDED_AT + 1):
+        world.seed.contact(f"003crowd{at:010}", "Ingrid", f"Holm{at}", phone=PHONE)
+    assert world.asked(world.takes_in("telegram", "message__own_number_shared")) == []
+
+
+@pytest.mark.parametrize("junk", ["+46000000000", "+1", "none", "", None, 46, ["+46700000042"]])
+def test_what_is_no_number_proves_nobody(world: World, junk: object) -> None:
+    world.seed.contact(MARA, "Ingrid", "Holm", phone=PHONE)
+    assert world.asked(world.takes_in("telegram", "message__own_number_shared", own_phone=junk)) == []
+
+
+@pytest.mark.parametrize("junk", ["test@mail.example", "info@mail.example", "mara@", {"mara": 1}])
+def test_a_desks_address_proves_nobody(world: World, junk: object) -> None:
+    world.seed.contact(MARA, "Ingrid", "Holm", email=EMAIL)
+    told = {"verified_contact": True, "email": junk, "phone": None}
+    assert world.asked(world.takes_in("chatwoot", "message_created__new", **told)) == []
+
+
+def test_a_deleted_contact_is_not_proven(world: World) -> None:
+    world.seed.contact(MARA, "Ingrid", "Holm", phone=PHONE)
+    profile = world.takes_in("telegram", "message__own_number_shared")
+    with world.ctx.store.begin() as uow:
+        uow.connection.execute(update(crm_contacts).values(is_deleted=True))
+    assert world.asked(profile) == []
+
+
+def test_a_proof_is_gone_with_the_message_it_came_with(world: World) -> None:
+    world.seed.contact(MARA, "Ingrid", "Holm", phone=PHONE)
+    profile = world.takes_in("telegram", "message__own_number_shared")
+    with world.ctx.store.begin() as uow:
+        uow.connection.execute(update(interactions).values(state="deleted"))
+    assert world.asked(profile) == []
+
+
+def test_a_reviews_order_number_leads_to_the_contact_with_that_order(world: World) -> None:
+    world.seed.contact(MARA, "Ingrid", "Holm")
+    (review,) = (
+        each for each in fixtures() if each.name == "service_review_created__new" and each.source == "trustpilot"
+    )
+    reference = review.expected["events"][0]["extra"]["reference_id"]
+    with world.ctx.store.begin() as uow:
+        facts = ContactFacts(MARA, "Ingrid", "Holm", order_refs=(reference,))
+        SqlSuggestionIndex(uow.connection).upsert([facts])
+    found = world.asked(world.takes_in("trustpilot", "service_review_created__new"))
+    assert who(found) == [MARA]
+    assert "order" in {reason.kind for reason in found[0].reasons}
