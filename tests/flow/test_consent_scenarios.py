@@ -387,6 +387,31 @@ def test_a_handle_spoken_for_two_people_names_neither_until_one_takes_it_back(de
     assert desk.contacts_shown(account) == {ADA}
 
 
+def test_a_handle_that_several_accounts_have_is_nobodys_until_a_person_says_whose(desk: Desk) -> None:
+    spoken = desk.answer(None, ADA, SERVICE_YES, network="x", handle="@grace_p")
+    consent.record(desk.ctx, spoken)
+    accounts = [desk.account(name) for name in ("one", "two")]
+    for account in accounts:
+        rename(desk, account, "grace_p")
+    consent.expire_due(desk.ctx)
+    desk.drain()
+    [waiting] = desk.links()
+    assert waiting.profile_id not in accounts
+    assert [desk.reason(each) for each in (*accounts, waiting.profile_id)] == ["no_link", "no_link", "hold"]
+    assert set(desk.shown.values()) == {None}
+    before = desk.ledger_size()
+    with pytest.raises(Conflict, match="Several accounts"):
+        consent.record(desk.ctx, spoken)
+    assert desk.ledger_size() == before
+
+
+def test_a_spoken_handle_that_turns_out_to_be_the_companys_own_is_bound_to_nothing(desk: Desk) -> None:
+    consent.record(desk.ctx, desk.answer(None, ADA, SERVICE_YES, network="x", handle="@riverbend"))
+    brand = desk.account("riverbend", kind="brand")
+    assert consent.expire_due(desk.ctx).bound == 0
+    assert desk.reason(brand) == "no_link"
+
+
 def test_an_account_younger_than_the_consent_waits_for_a_person(desk: Desk, clock: FakeClock) -> None:
     consent.record(desk.ctx, desk.answer(None, ADA, SERVICE_YES, network="x", handle="@late_bird"))
     clock.move(days=3)
@@ -452,6 +477,21 @@ def test_when_two_contacts_become_one_the_earlier_end_holds(desk: Desk, clock: F
     assert desk.reason(account) == "allowed"
     clock.move(days=1)
     assert desk.reason(account) == "grant_expired"
+
+
+@pytest.mark.parametrize(("first", "second"), [(ADA, BEN), (BEN, ADA)])
+def test_when_two_contacts_become_one_the_older_wording_must_be_asked_again(
+    desk: Desk, clock: FakeClock, first: str, second: str
+) -> None:
+    account = desk.account("grace_p")
+    desk.yes(account, first)
+    clock.move(days=1)
+    desk.ctx = replace(desk.ctx, consent=with_new_version(desk.ctx.consent, 2, clock()))
+    desk.yes(account, second)
+    consent.follow_merge(desk.ctx, ADA, BEN)
+    assert desk.reason(account) == "notice_stale"
+    desk.yes(account, BEN)
+    assert desk.reason(account) == "allowed"
 
 
 def test_revoking_ends_whatever_the_pair_was_asked(desk: Desk, clock: FakeClock) -> None:
@@ -673,6 +713,7 @@ def test_a_change_in_substance_detaches_until_the_customer_agrees_again(
     newer = with_new_version(desk.ctx.consent, 2, clock())
     notices = tuple(replace(each, material=each.material and material) for each in newer.notices)
     desk.ctx = replace(desk.ctx, consent=replace(newer, notices=notices))
+    assert desk.reason(account) == reason, "the gate waits for no round of the clock"
     consent.expire_due(desk.ctx)
     desk.drain()
     assert (desk.reason(account), desk.contacts_shown(account)) == (reason, {None} if material else {ADA})
