@@ -243,16 +243,33 @@ class _Pooled:
 
     def accept(self, delivery: NewDelivery) -> bool:
         try:
-            with self._opened().connection() as connection:
-                self._cap.check(lambda: int(connection.execute(_DEPTH).fetchone()[0]))  # type: ignore[index]  # one row
-                stored = connection.execute(_POSTGRES[0], delivery.row).rowcount == 1
-                if not stored:
-                    connection.execute(_POSTGRES[1], delivery.row[:2])
+            stored = self._insert(delivery)
         except psycopg.Error as error:
             raise as_store_error(OperationalError(None, None, error)) from error
         if stored:
             self._on_stored()
         return stored
+
+    def _insert(self, delivery: NewDelivery) -> bool:
+        pool, connection = self._opened(), None
+        try:
+            with pool.connection() as connection:
+                return self._run(connection, delivery)
+        except psycopg.OperationalError:
+            if connection is None or not connection.closed:
+                raise
+        # The server ended the connection, and likely the others that lay idle: a restart must not be paid for by one
+        # refused sender for each. Made twice, the insert is still one row.
+        pool.check()
+        with pool.connection() as connection:
+            return self._run(connection, delivery)
+
+    def _run(self, connection: psycopg.Connection[Any], delivery: NewDelivery) -> bool:
+        self._cap.check(lambda: int(connection.execute(_DEPTH).fetchone()[0]))  # type: ignore[index]  # one row
+        if connection.execute(_POSTGRES[0], delivery.row).rowcount == 1:
+            return True
+        connection.execute(_POSTGRES[1], delivery.row[:2])
+        return False
 
     def submit(self, delivery: NewDelivery, done: Callable[[Outcome], None]) -> None:
         self._threads.submit(self._accept_for, delivery, done)

@@ -95,10 +95,6 @@ def checked(model: type[Model], value: object, where: str) -> Model:
         raise InputInvalid(f"{'; '.join(named)}.") from None
 
 
-def _words(message: str) -> str:
-    return message.removeprefix("Value error, ")
-
-
 def _holds_nul(value: object) -> bool:
     if isinstance(value, str):
         return "\x00" in value

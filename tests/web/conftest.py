@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -104,12 +105,19 @@ def make_site(
     return Site(app, ctx)
 
 
-@pytest.fixture
-def site(store: Store, clock: FakeClock) -> Iterator[Site]:
-    """The site around an empty store."""
+@contextmanager
+def standing(store: Store, clock: FakeClock) -> Iterator[Site]:
+    """The site around a store, until the end of the block."""
     found = make_site(store, clock)
     yield found
     found.app.extensions["connector_submitter"].close()
+
+
+@pytest.fixture
+def site(store: Store, clock: FakeClock) -> Iterator[Site]:
+    """The site around an empty store; a module whose tests must hold on PostgreSQL too gives its own."""
+    with standing(store, clock) as found:
+        yield found
 
 
 @pytest.fixture

@@ -138,12 +138,16 @@ class Seed:
         """A stored delivery."""
         number = self.numbers["delivery"] = self.numbers.get("delivery", 0) + 1
         values = {
+            "source": source,
+            "key": f"key-{number}",
             "received_at": self.ago(minutes=number),
             "body": b'{"hello":"world"}',
             "content_type": "application/json",
         }
-        self.insert("deliveries", id=number, source=source, key=f"key-{number}", **{**values, **more})
-        return number
+        with self.ctx.store.begin() as uow:
+            # The database gives the number, else PostgreSQL would give it once more to who comes next.
+            made = insert(tables.deliveries).values(**{**values, **more}).returning(tables.deliveries.c.id)
+            return int(uow.connection.execute(made).scalar_one())
 
     def shelved(self, delivery_id: int, *, path: str = "$[0]", source: str = "social") -> None:
         """An item on the shelf."""

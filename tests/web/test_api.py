@@ -6,6 +6,7 @@ import base64
 import json
 import re
 import threading
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -17,10 +18,11 @@ from connector.errors import ConnectorError
 from connector.flows.ingest import ingest_once
 from connector.flows.receive import Receiver
 from connector.store.tables import audit, cases, deliveries, idempotency, interactions, ledger, links, outbox
+from connector.store.unit_of_work import Store
 from connector.web.api import OPERATIONS
 from connector.web.errors import status_of
 from tests.conftest import FakeClock
-from tests.web.conftest import Site
+from tests.web.conftest import Site, standing
 from tests.web.seed import LONG, MARA, TOMAS, Seed, small_world
 
 CASE = {
@@ -32,6 +34,13 @@ CASE = {
         "message": {"id": "post-1", "kind": "comment", "text": "The lamp flickers."},
     },
 }
+
+
+@pytest.fixture
+def site(any_store: Store, clock: FakeClock) -> Iterator[Site]:
+    """The site around an empty store, on either database."""
+    with standing(any_store, clock) as found:
+        yield found
 
 
 def count(site: Site, table: Any) -> int:
