@@ -204,13 +204,14 @@ def test_a_late_withdrawal_leaves_what_was_granted_after_it(desk: Desk, clock: F
     assert desk.reason(account) == "allowed"
 
 
-def test_a_late_yes_does_not_outlive_the_no_that_followed_it(desk: Desk, clock: FakeClock) -> None:
+@pytest.mark.parametrize("minutes", [30, 0])
+def test_a_late_yes_does_not_outlive_the_no_that_followed_it(desk: Desk, clock: FakeClock, minutes: int) -> None:
     account = desk.account("grace_p")
     desk.yes(account)
     clock.move(hours=1)
     desk.undo(account)
     command = desk.answer(account, ADA, SERVICE_YES)
-    late = replace(command.evidence, said_at=clock() - timedelta(minutes=30))
+    late = replace(command.evidence, said_at=clock() - timedelta(minutes=minutes))
     clock.move(hours=1)
     with pytest.raises(Conflict, match="ask again"):
         consent.record(desk.ctx, replace(command, evidence=late))
@@ -295,6 +296,15 @@ def test_consent_ends_with_its_time_and_not_by_activity(desk: Desk, clock: FakeC
     assert desk.contacts_shown(account) == {None}
     assert desk.links()[0].state == "expired"
     assert consent.expire_due(desk.ctx).changed == 0
+
+
+def test_a_yes_by_a_clock_ahead_of_ours_counts_from_now(desk: Desk, clock: FakeClock) -> None:
+    account = desk.account("grace_p")
+    command = desk.answer(account, ADA, SERVICE_YES)
+    ahead = replace(command.evidence, said_at=clock() + timedelta(minutes=4))
+    consent.record(desk.ctx, replace(command, evidence=ahead))
+    clock.move(days=730)
+    assert desk.reason(account) == "grant_expired"
 
 
 def test_a_renewed_yes_counts_from_its_own_day(desk: Desk, clock: FakeClock) -> None:
@@ -533,6 +543,19 @@ def test_a_link_follows_its_contact_through_a_chain_of_merges(desk: Desk) -> Non
     answer = desk.gate(account)
     assert isinstance(answer, Permit)
     assert answer.contact_id == "003000000000004AAA"
+
+
+@pytest.mark.parametrize("masters", [{BEN: ADA}, {BEN: ADA, ADA: BEN}], ids=["back again", "a ring"])
+def test_merges_that_lead_nowhere_let_the_link_rest_where_it_is(desk: Desk, masters: dict[str, str]) -> None:
+    account = desk.account("grace_p")
+    desk.yes(account)
+    with desk.store.begin() as uow:
+        for contact, master in masters.items():
+            joined = update(crm_contacts).where(crm_contacts.c.crm_id == contact)
+            uow.connection.execute(joined.values(is_deleted=True, master_id=master))
+    assert [each.type for each in consent.follow_merge(desk.ctx, ADA, BEN).changes] == ["hold"]
+    [link] = desk.links()
+    assert (link.contact_id, desk.reason(account)) == (ADA, "hold")
 
 
 def test_a_deleted_contact_closes_the_gate_at_once_and_its_return_opens_it(desk: Desk) -> None:
