@@ -88,6 +88,7 @@ _REAL_NUMBER = 7
 """A mailbox of so many digits is somebody's account number, whatever their order."""
 _PLAIN_LOCAL = re.compile(r"[a-z0-9_+-]+(?:\.[a-z0-9_+-]+)*")
 _EMAIL = re.compile(r"[\w.+'-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63})+", re.UNICODE)
+_ORDER_WORD = re.compile(r"[^\W_]+(?:-[^\W_]+)*", re.UNICODE)
 _URL_PREFIXES = frozenset({"user", "c", "channel", "in", "company", "people", "u", "profile", "pages"})
 _CASE_MATTERS = frozenset({"youtube_channel", "line", "wechat"})
 
@@ -234,6 +235,12 @@ def phones_in(text: str | None, country: str | None = None) -> tuple[str, ...]:
         for each in matcher
     )
     return tuple(dict.fromkeys(each for each in found if each))
+
+
+def order_numbers_in(text: str | None) -> tuple[str, ...]:
+    """The words of a text that may be an order's number, in order, each once: 5 to 30 signs, four of them digits."""
+    words = _ORDER_WORD.findall((text or "")[:4000])
+    return tuple(dict.fromkeys(each for each in words if 4 < len(each) < 31 and sum(map(str.isdigit, each)) > 3))
 
 
 def local_part(email: str) -> str:

@@ -14,8 +14,9 @@ from sqlalchemy.dialects.postgresql import insert as postgres_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from connector.domain.events import to_millis
-from connector.domain.identifiers import emails_in, local_part, phones_in
+from connector.domain.identifiers import emails_in, local_part, order_numbers_in, phones_in
 from connector.domain.matching import Candidate, ProfileQuery, Scorecard, SuggestionEngine
+from connector.domain.matching.bearers import orders_among
 from connector.errors import NotFound
 from connector.flows.attested import attested
 from connector.flows.context import Context
@@ -75,6 +76,7 @@ def _query(connection: Connection, index: SqlSuggestionIndex, profile_id: str) -
         raise NotFound("There is no profile with this id.")
     texts = (*_own_address(row), *_texts(connection, profile_id))
     told = attested(connection, profile_id)
+    numbers = [each for text in texts for each in order_numbers_in(text)]
     return ProfileQuery(
         network=row["network"],
         handle=_name_in(row),
@@ -83,7 +85,7 @@ def _query(connection: Connection, index: SqlSuggestionIndex, profile_id: str) -
         bio=row["bio"],
         emails=tuple(dict.fromkeys([*(each for text in texts for each in emails_in(text)), *told.emails])),
         phones=tuple(dict.fromkeys([*(each for text in texts for each in phones_in(text)), *told.phones])),
-        order_refs=told.order_refs,
+        order_refs=orders_among(index, [*told.order_refs, *numbers]),
         proofs=told.proofs(index),
         excluded=_excluded(connection, profile_id),
         brand=row["kind"] in ("organisation", "brand"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -41,6 +42,7 @@ PARENTS: Mapping[str, frozenset[str]] = {
 }
 RANKS = {"profile": 10, "case": 20, "interaction": 30}
 _OBJECT = ("name", "key", "contact", "fields", "once", "reopen", "parents", "crm_case", "assign")
+_FIELD_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 _STATUSES = ("none", "hold", *(state.value for state in LinkState))
 
 
@@ -92,7 +94,7 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class CrmMapping:
-    """The whole file."""
+    """The whole file; ``order_fields`` are those of the contact that hold order numbers."""
 
     objects: Mapping[str, ObjectMapping]
     new_status: str
@@ -105,6 +107,7 @@ class CrmMapping:
     link_method: Mapping[str, str]
     states: Mapping[str, str]
     origins: Mapping[str, Origin]
+    order_fields: tuple[str, ...] = ()
 
     def network(self, name: str) -> str:
         """The CRM's name of a network."""
@@ -126,7 +129,8 @@ def load_crm_mapping(path: Path) -> CrmMapping:
     """The CRM mapping of a file; MappingInvalid with everything that is wrong in it, each with line and cure."""
     findings = Findings(path.name)
     root = read_yaml(path, findings)
-    if root is None or not findings.closed(root, ("objects", "values", "origins"), ("objects", "values", "origins")):
+    needed = ("objects", "values", "origins")
+    if root is None or not findings.closed(root, (*needed, "contact"), needed):
         raise MappingInvalid(findings.problems)
     reader = _Reader(findings)
     mapping = reader.read(root)
@@ -158,6 +162,7 @@ class _Reader:
             link_method=self._table(values.get("link_method"), tuple(each.value for each in Method)),
             states=self._table(values.get("state"), ("live", "deleted"), ("live", "deleted")),
             origins=self._origins(root.get("origins")),
+            order_fields=self._order_fields(root.get("contact")),
         )
 
     def _object(self, kind: str, node: Node) -> ObjectMapping:
@@ -213,6 +218,15 @@ class _Reader:
                 network = self.findings.text(each.get("network"))
                 found[name] = Origin(channel, network, self._flag(each.get("opening")))
         return found
+
+    def _order_fields(self, node: Node | None) -> tuple[str, ...]:
+        if node is None or not self.findings.closed(node, ("orders",), ("orders",)):
+            return ()
+        names = self.findings.texts(node.get("orders"))
+        for name in names:
+            if not _FIELD_NAME.fullmatch(name):
+                self.findings.add(node, f"`{name}` is no field's name.", "Write its API name: Order_Numbers__c.")
+        return names
 
     def _flag(self, node: Node | None) -> bool:
         if node is None or isinstance(node.value, bool):

@@ -18,7 +18,10 @@ from connector.store.unit_of_work import UnitOfWork
 
 @dataclass(frozen=True, slots=True)
 class ContactRow:
-    """A contact as the CRM has it; ``master_id`` names the contact it was joined into there."""
+    """A contact as the CRM has it; ``master_id`` names the contact it was joined into there.
+
+    ``order_refs`` are the numbers of its orders, separated by spaces.
+    """
 
     crm_id: str
     first_name: str | None
@@ -34,6 +37,7 @@ class ContactRow:
     master_id: str | None
     modified_at: int
     synced_at: int
+    order_refs: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +107,7 @@ def contact_facts(connection: Connection, rows: Iterable[ContactRow]) -> list[Co
             state=row.state,
             country=row.country,
             handles=tuple(handles.get(row.crm_id, ())),
+            order_refs=tuple((row.order_refs or "").split()),
         )
         for row in listed
     ]

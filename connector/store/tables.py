@@ -208,6 +208,7 @@ crm_contacts = Table(
     Column("master_id", Key),
     Column("modified_at", Millis, nullable=False),
     Column("synced_at", Millis, nullable=False),
+    Column("order_refs", Text),
     Index("ix_crm_contacts_email", "email"),
     Index("ix_crm_contacts_last_name", "last_name"),
     Index("ix_crm_contacts_phone", "phone"),

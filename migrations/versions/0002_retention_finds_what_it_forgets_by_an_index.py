@@ -1,4 +1,4 @@
-"""Retention finds what it forgets by an index; append-only tables cannot be emptied on PostgreSQL"""
+"""Retention finds by an index; append-only tables cannot be emptied on PostgreSQL; contacts keep order numbers"""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ def upgrade() -> None:
         sqlite_where=sa.text("state = 'done' AND body IS NOT NULL"),
         postgresql_where=sa.text("state = 'done' AND body IS NOT NULL"),
     )
+    op.add_column("crm_contacts", sa.Column("order_refs", sa.Text()))
     op.create_index("ix_events_delivery_id", "events", ["delivery_id"], unique=False)
     if op.get_bind().dialect.name == "postgresql":
         for table in ("audit", "ledger"):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
@@ -26,6 +28,9 @@ POSTGRES_DDL = (
     "ORDER BY 1, 2"
 )
 
+ADDED = re.compile(r", (?=\w+ [A-Z]+$)")
+"""Where SQLite puts down a column that was added later: behind the last one, on its line."""
+
 
 def dumped(connection: Connection) -> dict[tuple[str, str], str]:
     """Every object of the schema and the statement that would make it, spacing and column order aside."""
@@ -39,7 +44,8 @@ def _plain(statement: str | None) -> str:
     opening = body.partition(" (")[0]
     if not opening.startswith("CREATE TABLE"):
         return body
-    parts = [part.strip().rstrip(",") for part in (statement or "").replace('"', "").splitlines()[1:]]
+    lines = (statement or "").replace('"', "").splitlines()[1:]
+    parts = [part.strip() for line in lines for part in ADDED.split(line.strip().rstrip(","))]
     return f"{opening} ({'; '.join(sorted(parts))}"
 
 

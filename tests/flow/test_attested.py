@@ -8,13 +8,16 @@ import pytest
 from sqlalchemy import select, update
 
 from connector.domain.identifiers import CROWDED_AT
-from connector.domain.matching import Candidate, ContactFacts
+from connector.domain.matching import Candidate
+from connector.flows.contact_index import reindex
 from connector.flows.context import Context
 from connector.flows.suggest import suggest
-from connector.store.suggestion_index import SqlSuggestionIndex
+from connector.flows.sync import fields_read
+from connector.flows.sync.contacts import look_up_contacts
 from connector.store.tables import crm_contacts, interactions, links, metadata
 from connector.store.unit_of_work import Store
 from tests.conftest import FakeClock
+from tests.flow.crm_desk import CrmDesk
 from tests.flow.ingesting import apply, fixtures, make_context, rows
 from tests.web.seed import MARA, TOMAS, Seed
 
@@ -42,6 +45,12 @@ class World:
         apply(self.ctx.store, event)
         (item,) = rows(self.ctx.store, interactions, item_id=event.item_id)
         return str(item["profile_id"])
+
+    def has_orders(self, contact: str, *numbers: str) -> None:
+        """A contact whose orders the CRM knows by these numbers."""
+        self.seed.contact(contact, "Ingrid", "Holm", order_refs=" ".join(numbers))
+        with self.ctx.store.begin() as uow:
+            reindex(uow, [contact])
 
     def asked(self, profile: str) -> list[Candidate]:
         return list(suggest(self.ctx, profile))
@@ -159,15 +168,63 @@ def test_a_proof_is_gone_with_the_message_it_came_with(world: World) -> None:
     assert world.asked(profile) == []
 
 
+@pytest.mark.parametrize(
+    "words", ["Where is bm-2026-10042?", "bm202610042 never came", "Order (BM-2026-10042), please!"]
+)
+def test_an_order_number_in_a_message_leads_to_the_contact_with_that_order(world: World, words: str) -> None:
+    world.has_orders(MARA, "BM-2026-10042", "BM-2026-10077")
+    profile = world.seed.profile("blue_heron_77")
+    world.seed.say(None, words, ago={"hours": 1}, profile_id=profile)
+    found = world.asked(profile)
+    assert who(found) == [MARA]
+    assert "order" in {reason.kind for reason in found[0].reasons}
+
+
+def test_an_order_number_is_found_among_many_other_numbers(world: World) -> None:
+    world.has_orders(MARA, "ZZ-99887")
+    profile = world.seed.profile("blue_heron_77")
+    many = " ".join(f"AA-{number}" for number in range(10000, 10030))
+    world.seed.say(None, f"{many} ZZ-99887", ago={"hours": 1}, profile_id=profile)
+    assert who(world.asked(profile)) == [MARA]
+
+
+@pytest.mark.parametrize("words", ["Is it BM-2026?", "99887", "BM-2026-100421", "BM 2026 10042", "It costs 9988"])
+def test_what_is_not_the_whole_number_of_an_order_leads_to_nobody(world: World, words: str) -> None:
+    world.has_orders(MARA, "BM-2026-10042", "9988", "BM-202")
+    profile = world.seed.profile("blue_heron_77")
+    world.seed.say(None, words, ago={"hours": 1}, profile_id=profile)
+    assert world.asked(profile) == []
+
+
 def test_a_reviews_order_number_leads_to_the_contact_with_that_order(world: World) -> None:
-    world.seed.contact(MARA, "Ingrid", "Holm")
     (review,) = (
         each for each in fixtures() if each.name == "service_review_created__new" and each.source == "trustpilot"
     )
     reference = review.expected["events"][0]["extra"]["reference_id"]
-    with world.ctx.store.begin() as uow:
-        facts = ContactFacts(MARA, "Ingrid", "Holm", order_refs=(reference,))
-        SqlSuggestionIndex(uow.connection).upsert([facts])
+    world.has_orders(MARA, reference)
     found = world.asked(world.takes_in("trustpilot", "service_review_created__new"))
     assert who(found) == [MARA]
     assert "order" in {reason.kind for reason in found[0].reasons}
+
+
+def test_the_fields_named_in_the_mapping_are_read_from_the_crm_as_orders(crm: CrmDesk) -> None:
+    ordered = crm.person(LastName="Holm", Department="BM-2026-10042; BM-2026-10077,BM-2026-10042")
+    other = crm.person(LastName="Berg")
+    crm.sync()
+    assert crm.contact_row(ordered).order_refs is None
+    assert crm.ctx.crm_mapping is not None
+    mapping = replace(crm.ctx.crm_mapping, order_fields=("Department",))
+    assert "Department" in fields_read(mapping)["Contact"].fields
+    crm.ctx = replace(crm.ctx, crm_mapping=mapping)
+    crm.sync(full=True)
+    assert crm.contact_row(ordered).order_refs == "BM-2026-10042 BM-2026-10077"
+    assert crm.contact_row(other).order_refs is None
+    seed = Seed(crm.ctx)
+    profile = seed.profile("blue_heron_77")
+    seed.say(None, "Where is BM-2026-10077?", ago={"hours": 1}, profile_id=profile)
+    assert who(list(suggest(crm.ctx, profile))) == [ordered]
+    assert crm.org is not None
+    crm.org.change("Contact", ordered, Department="BM-2026-20000")
+    assert look_up_contacts(crm.ctx, crm.org.gateway, [ordered]) == 1
+    assert crm.contact_row(ordered).order_refs == "BM-2026-20000"
+    assert suggest(crm.ctx, profile) == ()

@@ -98,3 +98,17 @@ def test_every_network_of_the_register_keeps_its_name_in_the_crm() -> None:
     for name in load_channels(default_mappings_dir() / "channels.yml").networks:
         assert mapping.network(name) == name
     assert mapping.network("somewhere new") == "other"
+
+
+def test_the_fields_that_hold_order_numbers_are_named_or_there_are_none(tmp_path: Path) -> None:
+    assert load_crm_mapping(SHIPPED).order_fields == ()
+    named = changed(tmp_path, ("# contact:\n#   orders:", "contact:\n  orders:"))
+    assert load_crm_mapping(named).order_fields == ("Order_Numbers__c",)
+
+
+def test_a_wrong_name_of_a_field_with_order_numbers_is_told(tmp_path: Path) -> None:
+    path = changed(tmp_path, ("# contact:\n#   orders: [Order_Numbers__c]", "contact:\n  orders: [Order Numbers]"))
+    with pytest.raises(MappingInvalid) as raised:
+        load_crm_mapping(path)
+    (problem,) = raised.value.problems
+    assert "`Order Numbers` is no field's name. Write its API name" in str(problem)

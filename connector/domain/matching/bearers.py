@@ -1,10 +1,14 @@
-"""Who bears an address or a number that is known to be a person's own."""
+"""Who bears an address or a number that is known to be a person's own; which words are the number of an order."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from connector.domain.identifiers import CROWDED_AT, canonical_email, canonical_phone
 from connector.domain.matching.index import SuggestionIndex, exactly
-from connector.domain.matching.keys import phone_key
+from connector.domain.matching.keys import order_key, phone_key
+
+MOST_ASKED = 60
 
 
 def bearers_of_email(index: SuggestionIndex, text: str) -> tuple[str, ...]:
@@ -19,6 +23,13 @@ def bearers_of_phone(index: SuggestionIndex, text: str) -> tuple[str, ...]:
     phone = canonical_phone(text)
     refs = _found(index, f"#{phone_key(phone)}") if phone else []
     return tuple(facts.contact_id for _, facts in sorted(index.contacts(refs).items()) if phone in facts.phones)
+
+
+def orders_among(index: SuggestionIndex, words: Iterable[str]) -> tuple[str, ...]:
+    """Those of the first words that are the number of somebody's order."""
+    asked = list(dict.fromkeys(key for key in map(order_key, words) if key))[:MOST_ASKED]
+    hits = index.probe([exactly(f"${key}", 1) for key in asked])
+    return tuple(key for key, refs in zip(asked, hits, strict=True) if refs)
 
 
 def _found(index: SuggestionIndex, key: str) -> list[int]:

@@ -14,8 +14,7 @@ from connector.flows.context import Context
 from connector.flows.sync.born import BornReader
 from connector.flows.sync.cases import FIELDS as CASE_FIELDS
 from connector.flows.sync.cases import CaseReader
-from connector.flows.sync.contacts import FIELDS as CONTACT_FIELDS
-from connector.flows.sync.contacts import USER_FIELDS, sync_contacts, sync_users
+from connector.flows.sync.contacts import USER_FIELDS, contact_fields, sync_contacts, sync_users
 from connector.flows.sync.pull import Progress
 from connector.flows.sync.turn import TURN, end_turn, take_turn
 from connector.mapping.crm import CrmMapping
@@ -46,7 +45,7 @@ class SyncReport:
 def fields_read(mapping: CrmMapping) -> dict[str, Reading]:
     """What a reading asks of each object; what people said on channels of the CRM is read where the org keeps it."""
     account = "Account.Name"  # seen by whoever sees the reference
-    contact = tuple("AccountId" if each == account else each for each in CONTACT_FIELDS)
+    contact = tuple("AccountId" if each == account else each for each in contact_fields(mapping))
     needed = {"Contact": contact, "Case": (*CASE_FIELDS, mapping.objects["case"].key), "User": USER_FIELDS}
     return {
         **{name: Reading(fields) for name, fields in needed.items()},

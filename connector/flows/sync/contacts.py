@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -21,6 +22,7 @@ from connector.flows.sync.pull import (
     parse_millis,
     pull,
 )
+from connector.mapping.crm import CrmMapping
 from connector.store.contacts import ContactRow, UserRow, living_contact_ids, load_contacts, put_contacts, put_users
 from connector.store.crm_born import move_contact
 from connector.store.crm_records import surviving_contacts
@@ -30,11 +32,17 @@ FIELDS = (
     "Id", "FirstName", "LastName", "Email", "Phone", "MobilePhone", "MailingCity", "MailingState", "MailingCountry",
     "Account.Name", "IsDeleted", "MasterRecordId", "SystemModstamp",
 )  # fmt: skip
+ORDERS_APART = re.compile(r"[\s;,]+")
 USER_FIELDS = ("Id", "Name", "IsActive", "UserType", "SystemModstamp")
 PORTAL = frozenset(
     {"CSPLitePortal", "CspLitePortal", "CustomerSuccess", "PowerCustomerSuccess", "PowerPartner", "Guest"}
 )
 """User types that are customers or partners, not people of the brand."""
+
+
+def contact_fields(mapping: CrmMapping | None) -> tuple[str, ...]:
+    """What a reading asks of a contact, with the fields that hold order numbers where the org has some."""
+    return tuple(dict.fromkeys((*FIELDS, *(mapping.order_fields if mapping else ()))))
 
 
 def sync_contacts(ctx: Context, crm: CRM, *, full: bool = False, on_progress: Progress | None = None) -> int:
@@ -54,7 +62,7 @@ def sync_contacts(ctx: Context, crm: CRM, *, full: bool = False, on_progress: Pr
     if full:
         with ctx.store.read() as connection:
             before = living_contact_ids(connection)
-    changed = pull(ctx, crm, "Contact", FIELDS, handle, full=full, on_progress=on_progress)
+    changed = pull(ctx, crm, "Contact", contact_fields(ctx.crm_mapping), handle, full=full, on_progress=on_progress)
     if full:
         changed += _gone(ctx, sorted(before - seen))
         note_deletions(ctx, "Contact", started)
@@ -65,7 +73,8 @@ def sync_contacts(ctx: Context, crm: CRM, *, full: bool = False, on_progress: Pr
 def take_contacts(ctx: Context, uow: UnitOfWork, records: Sequence[Record]) -> int:
     """How many of these contacts were new or changed, now stored; links follow the merged and rest for the deleted."""
     now = to_millis(ctx.clock())
-    return _put(ctx, uow, [_row(record, now) for record in records])
+    orders = ctx.crm_mapping.order_fields if ctx.crm_mapping else ()
+    return _put(ctx, uow, [_row(record, now, orders) for record in records])
 
 
 def _put(ctx: Context, uow: UnitOfWork, rows: Sequence[ContactRow]) -> int:
@@ -98,7 +107,7 @@ def look_up_contacts(ctx: Context, crm: CRM, ids: Sequence[str]) -> int:
     changed = 0
     for batch in batches(sorted(set(ids)), 100):
         listed = ", ".join(f"'{each}'" for each in batch if each.isalnum())
-        records = list(crm.changed("Contact", FIELDS, None, where=f"Id IN ({listed})"))
+        records = list(crm.changed("Contact", contact_fields(ctx.crm_mapping), None, where=f"Id IN ({listed})"))
         missing = sorted(set(batch) - {str(record["Id"]) for record in records})
         with ctx.store.begin() as uow:
             changed += take_contacts(ctx, uow, records)
@@ -115,7 +124,7 @@ def _gone(ctx: Context, ids: Sequence[str]) -> int:
     return changed
 
 
-def _row(record: Record, now: int) -> ContactRow:
+def _row(record: Record, now: int, order_fields: Sequence[str] = ()) -> ContactRow:
     account: Any = record.get("Account") or {}
     return ContactRow(
         crm_id=record["Id"],
@@ -132,7 +141,15 @@ def _row(record: Record, now: int) -> ContactRow:
         master_id=record.get("MasterRecordId"),
         modified_at=parse_millis(record["SystemModstamp"]) or 0,
         synced_at=now,
+        order_refs=_orders([record.get(name) for name in order_fields]),
     )
+
+
+def _orders(values: Sequence[Any]) -> str | None:
+    """The order numbers in these fields, each once; a number field comes as 7781.0."""
+    texts = (str(int(each)) if isinstance(each, float) and each.is_integer() else str(each) for each in values if each)
+    numbers = (number for text in texts for number in ORDERS_APART.split(text))
+    return " ".join(dict.fromkeys(number for number in numbers if number)) or None
 
 
 def sync_users(ctx: Context, crm: CRM, *, full: bool = False, on_progress: Progress | None = None) -> int:
