@@ -24,6 +24,9 @@ from connector.errors import StoreBusy
 from connector.store.unit_of_work import Store, as_store_error
 
 POSTGRES_CONNECTIONS = 8
+RECONNECT_SECONDS = 2
+"""How long the pool tries by itself; its pauses double, and a server that is back would wait for the end of one. After
+that whoever asks next makes it try at once."""
 ROWS_AT_ONCE = 64
 FULL_RETRY_SECONDS = 30
 
@@ -287,7 +290,13 @@ class _Pooled:
         with self._mutex:
             if self._pool is None:
                 self._pool = ConnectionPool(
-                    kwargs=self._options, min_size=1, max_size=POSTGRES_CONNECTIONS, timeout=5, open=True, name="intake"
+                    kwargs=self._options,
+                    min_size=1,
+                    max_size=POSTGRES_CONNECTIONS,
+                    timeout=5,
+                    reconnect_timeout=RECONNECT_SECONDS,
+                    open=True,
+                    name="intake",
                 )
             return self._pool
 
