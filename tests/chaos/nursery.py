@@ -9,6 +9,7 @@ number on standard output:
   point of tests/chaos/points.py (``-`` for none).
 - ``gone PID``: waits for the end of a process; its exit code, or its signal as a negative number.
 - ``look PID``: the same without waiting; ALIVE while it runs.
+- ``halt PID``: stops a process in mid-air, all its threads, and waits until it stands; the signal that stopped it.
 """
 
 from __future__ import annotations
@@ -83,6 +84,12 @@ def look(child: str) -> int:
     return os.waitstatus_to_exitcode(status) if found else ALIVE
 
 
+def halt(child: str) -> int:
+    """The signal that a process stands by now; a signal that was only sent says nothing of its threads yet."""
+    os.kill(int(child), signal.SIGSTOP)
+    return os.WSTOPSIG(os.waitpid(int(child), os.WUNTRACED)[1])
+
+
 def fork(work: Callable[[], object]) -> int:
     """The process id of a child that does the work and ends."""
     child = os.fork()
@@ -143,7 +150,7 @@ PARTS: dict[str, Callable[[int], object]] = {
     "web": web,
     "worker": lambda _: service.worker.callback(),  # type: ignore[misc]
 }
-REQUESTS: dict[str, Callable[..., int]] = {"do": do, "warm": warm, "start": start, "gone": gone, "look": look}
+REQUESTS: dict[str, Callable[..., int]] = {each.__name__: each for each in (do, warm, start, gone, look, halt)}
 
 if __name__ == "__main__":
     main()

@@ -69,7 +69,7 @@ def send(world: World, item: str) -> None:
 def pause(world: World) -> None:
     """Stops the service in mid-air, but not while one of its threads keeps everybody else out of the file."""
     while True:
-        os.kill(world.processes[0].id, signal.SIGSTOP)
+        world.halt(world.processes[0])
         if world.database.is_free():
             return
         os.kill(world.processes[0].id, signal.SIGCONT)

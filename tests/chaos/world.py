@@ -147,6 +147,10 @@ class World:
             assert ended == -signal.SIGKILL, f"a {each.part} ended by itself ({ended}): {self.last_words()}"
             self.note_death(each)
 
+    def halt(self, process: Process) -> None:
+        """Stops a part in mid-air; it stands when this returns."""
+        assert self._ask(f"halt {process.id}") == signal.SIGSTOP
+
     def is_dead(self, process: Process) -> bool:
         """Whether it has ended, which only a kill may do; until then, time passes for it."""
         ended = self._ask(f"look {process.id}")
