@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -29,12 +29,15 @@ ALONE_AFTER = 8
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """A claimed batch: the rows that went out, the results that came back by row id, the fault that cut it short."""
+    """A claimed batch: the rows that went out, the results that came back by row id, the fault that cut it short.
+
+    ``carried`` has the rows that need a call, each with the contact in it: NOBODY to take it back, None for not said.
+    """
 
     obj: ObjectMapping
     rows: Sequence[Claimed]
     wanted: dict[str, Wanted]
-    changed: frozenset[int]
+    carried: Mapping[int, str | None]
     results: dict[int, RowResult] = field(default_factory=dict)
     called: set[int] = field(default_factory=set)
     fault: ConnectorError | None = None
@@ -73,7 +76,7 @@ def settle_sent(ctx: Context, uow: UnitOfWork, sent: Sent, budget: Budget | None
 def _note_overtaken(uow: UnitOfWork, sent: Sent, ours: Collection[int]) -> None:
     """A worker that was so slow that others took its rows may have written after them: what it wrote is put right."""
     late = [row for row in sent.rows if row.id in sent.called and row.id not in ours]
-    note_overtaken(uow, {row.id: sent.wanted[row.external_key].contact for row in late})
+    note_overtaken(uow, {row.id: sent.carried[row.id] for row in late})
 
 
 def _common_fault(results: dict[int, RowResult]) -> ConnectorError | None:
@@ -92,7 +95,7 @@ def _settlement(row: Claimed, sent: Sent, pace: Pace, fault: ConnectorError | No
     if wanted is None:
         tally.dead += 1
         return Settlement(row.id, row.ver, Settling.DEAD, code=GONE, error=GONE_WORDS)
-    if row.id not in sent.changed:
+    if row.id not in sent.carried:
         tally.unchanged += 1
         return Settlement(row.id, row.ver, Settling.SENT, row.crm_id, row.sent_digest, row.sent_contact_id)
     result = sent.results.get(row.id)
@@ -101,7 +104,7 @@ def _settlement(row: Claimed, sent: Sent, pace: Pace, fault: ConnectorError | No
         contact = wanted.contact if wanted.ownership is Ownership.OURS else row.sent_contact_id
         return Settlement(row.id, row.ver, Settling.SENT, result.crm_id, wanted.digest, contact)
     if fault is not None and (result is None or result.outcome in (Outcome.HALT, Outcome.WAIT)):
-        return _by_fault(row, len(sent.changed), pace, fault, tally)
+        return _by_fault(row, len(sent.carried), pace, fault, tally)
     return _by_result(row, result or RowResult(Outcome.RETRY, code="NO_ANSWER"), tally)
 
 
@@ -143,12 +146,12 @@ def _remember(uow: UnitOfWork, sent: Sent, settlements: Sequence[Settlement]) ->
     by_id = {row.id: row for row in sent.rows}
     told, contacts, records = {}, {}, {}
     for each in settlements:
-        if each.outcome is not Settling.SENT or each.id not in sent.changed:
+        if each.outcome is not Settling.SENT or each.id not in sent.carried:
             continue
         row = by_id[each.id]
         wanted = sent.wanted[row.external_key]
         told[row.id] = wanted.reopens
-        if wanted.ownership is Ownership.OURS and each.contact_id != row.sent_contact_id:
+        if sent.carried[row.id] is not None:
             contacts[row.external_key] = each.contact_id
         if each.crm_id:
             records[row.external_key] = each.crm_id

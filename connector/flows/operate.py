@@ -11,6 +11,7 @@ from connector.errors import Conflict
 from connector.flows.context import Context
 from connector.flows.projection import Ownership, project
 from connector.store import audit, outbox_shelf, shelf
+from connector.store.outbox import NOBODY, tried
 from connector.store.unit_of_work import UnitOfWork
 
 Act = Callable[[UnitOfWork], int]
@@ -71,7 +72,7 @@ def _must_take_back(uow: UnitOfWork, ctx: Context, row: Row[Any]) -> bool:
     wanted = found.get(row.external_key)
     if wanted is None or wanted.left_alone or wanted.ownership is not Ownership.OURS:
         return False
-    return any(each not in (None, wanted.contact) for each in (row.sent_contact_id, row.tried_contact_id))
+    return bool({row.sent_contact_id, *tried(row.tried_contact_id)} - {None, NOBODY, wanted.contact})
 
 
 def retry_outbox_group(ctx: Context, error_code: str, actor: str) -> int:

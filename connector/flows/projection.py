@@ -27,6 +27,7 @@ from connector.mapping.crm import CrmMapping, FieldRule, ObjectMapping
 from connector.mapping.purposes import ConsentRegistry
 from connector.store.consent import active_links, latest_links
 from connector.store.crm_records import CaseRow, case_rows, interaction_rows, profile_rows, surviving_contacts
+from connector.store.outbox import NOBODY
 
 DAY_MS = 86_400_000
 """An account's last activity is shown by its day: every message would write the account anew otherwise."""
@@ -111,7 +112,7 @@ class _Rows:
             [
                 each
                 for case in rows.values()
-                for each in (case.row.crm_contact_id, case.sent_contact_id, case.tried_contact_id)
+                for each in (case.row.crm_contact_id, case.sent_contact_id, *(case.tried_contacts - {NOBODY}))
             ],
         )
         for key, case in rows.items():
@@ -303,8 +304,10 @@ def _ownership(case: CaseRow, shown: Mapping[str, str | None], permitted: str | 
     alive_ours = shown.get(ours) if ours else None
     if present == ours or alive_present == alive_ours or (permitted and alive_present == permitted):
         return Ownership.OURS
-    tried = case.tried_contact_id
-    is_tried = tried is not None and present is not None and (present == tried or alive_present == shown.get(tried))
+    if present is None:
+        return Ownership.OURS if NOBODY in case.tried_contacts else Ownership.THEIRS
+    named = case.tried_contacts - {NOBODY}
+    is_tried = present in named or alive_present in {shown.get(each) for each in named}
     return Ownership.OURS if is_tried else Ownership.THEIRS
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from time import monotonic
@@ -22,7 +22,7 @@ from connector.flows.references import mend_references
 from connector.mapping.crm import CrmMapping, ObjectMapping
 from connector.store.crm_records import note_reopens, note_tries, ready
 from connector.store.insisting import insist
-from connector.store.outbox import OVERTAKEN, Claimed, claim
+from connector.store.outbox import NOBODY, OVERTAKEN, Claimed, claim
 from connector.store.unit_of_work import UnitOfWork
 
 log = structlog.get_logger(__name__)
@@ -53,12 +53,14 @@ class DrainReport:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Claimed rows of one object, the records wanted for them, and those rows that need a call."""
+    """Claimed rows of one object, the records wanted for them, those rows that need a call, and the contact that each
+    of these carries (NOBODY to take it back, None where it says nothing of it)."""
 
     obj: ObjectMapping
     rows: Sequence[Claimed]
     wanted: dict[str, Wanted]
     changed: Sequence[Claimed]
+    carried: Mapping[int, str | None]
     claimed_at: float = field(default_factory=monotonic)
 
     @property
@@ -123,12 +125,13 @@ def claim_batch(ctx: Context, uow: UnitOfWork, mapping: CrmMapping, *, limit: in
     if obj.once:
         first = [row for row in changed if row.crm_id is None and not wanted[row.external_key].tried]
         note_reopens(uow, rows[0].claim, {row.id: 0 for row in first})
-    note_tries(uow, rows[0].claim, {row.id: _contact_in(row, wanted[row.external_key]) for row in changed})
-    return Batch(obj, rows, wanted, changed)
+    carried = {row.id: _carried(row, wanted[row.external_key]) for row in changed}
+    note_tries(uow, rows[0].claim, carried)
+    return Batch(obj, rows, wanted, changed, carried)
 
 
-def _contact_in(row: Claimed, wanted: Wanted) -> str | None:
-    return wanted.contact if _moves_contact(row, wanted) else None
+def _carried(row: Claimed, wanted: Wanted) -> str | None:
+    return (wanted.contact or NOBODY) if _moves_contact(row, wanted) else None
 
 
 def needs_call(row: Claimed, wanted: Wanted) -> bool:
@@ -158,7 +161,7 @@ def record_of(obj: ObjectMapping, row: Claimed, wanted: Wanted, *, creates: bool
 
 def _deliver(ctx: Context, crm: CRM, mapping: CrmMapping, batch: Batch) -> DrainReport:
     before = _calls(crm)
-    sent = Sent(batch.obj, batch.rows, batch.wanted, frozenset(row.id for row in batch.changed))
+    sent = Sent(batch.obj, batch.rows, batch.wanted, batch.carried)
     try:
         _call(crm, batch, sent)
     except ConnectorError as fault:

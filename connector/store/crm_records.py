@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, Table, bindparam, select, text, update
 
 from connector.store.locks import take_networks
-from connector.store.outbox import CLAIMABLE
+from connector.store.outbox import ALSO_TRIED, CLAIMABLE, tried
 from connector.store.queues import run
 from connector.store.rows import paged
 from connector.store.tables import cases, crm_contacts, interactions, outbox, social_profiles
@@ -23,8 +23,7 @@ _TABLES: Mapping[str, Table] = {"profile": social_profiles, "case": cases, "inte
 
 _REOPENS = text("UPDATE outbox SET told_reopens = :reopens WHERE id = :id AND claim = :claim")
 _TRIES = text(
-    "UPDATE outbox SET sent_digest = NULL, tried_contact_id = COALESCE(:contact, tried_contact_id) "
-    "WHERE id = :id AND claim = :claim"
+    f"UPDATE outbox SET sent_digest = NULL, tried_contact_id = {ALSO_TRIED} WHERE id = :id AND claim = :claim"
 )
 _FORGET = text(
     "UPDATE outbox SET sent_digest = NULL, sent_contact_id = NULL, tried_contact_id = NULL, crm_id = NULL, "
@@ -51,7 +50,7 @@ class CaseRow:
     channels: int
     told_reopens: int | None
     sent_contact_id: str | None
-    tried_contact_id: str | None
+    tried_contacts: frozenset[str]
 
 
 def profile_rows(connection: Connection, ids: Collection[str]) -> dict[str, Row[Any]]:
@@ -85,7 +84,7 @@ def case_rows(connection: Connection, ids: Collection[str]) -> dict[str, CaseRow
             len(channels[key] | {row.channel}),
             told[key].told_reopens if key in told else None,
             told[key].sent_contact_id if key in told else None,
-            told[key].tried_contact_id if key in told else None,
+            tried(told[key].tried_contact_id) if key in told else frozenset(),
         )
         for key, row in found.items()
     }
@@ -153,6 +152,7 @@ def hold_records(uow: UnitOfWork, kind: str, keys: Sequence[str]) -> None:
 def note_tries(uow: UnitOfWork, claim: str, contacts: Mapping[int, str | None]) -> None:
     """Notes, before a call, which rows it carries and with which contact: its answer may be lost after the CRM took it.
 
+    NOBODY is noted where the call takes a contact back, None where it says nothing of the contact.
     Until an answer says otherwise, what the CRM holds of these rows is unknown, so they are sent in full.
     """
     rows = [{"id": row, "claim": claim, "contact": contact} for row, contact in contacts.items()]

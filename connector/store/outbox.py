@@ -20,6 +20,17 @@ from connector.store.unit_of_work import UnitOfWork
 RANKS = {"Social_Profile__c": 10, "Case": 20, "Channel_Interaction__c": 30}
 """Parents before children, where they have waited alike; a child never goes before its parent was sent once."""
 
+NOBODY = "-"
+"""Stands for no contact where calls without an answer are remembered by what they carried."""
+
+ALSO_TRIED = (
+    "CASE WHEN CAST(:contact AS TEXT) IS NULL THEN tried_contact_id "
+    "WHEN tried_contact_id IS NULL THEN CAST(:contact AS TEXT) "
+    "WHEN ' ' || tried_contact_id || ' ' LIKE '% ' || CAST(:contact AS TEXT) || ' %' THEN tried_contact_id "
+    "ELSE tried_contact_id || ' ' || CAST(:contact AS TEXT) END"
+)
+"""Remembers what a call carries beside what earlier ones did: the CRM may have taken any of them."""
+
 OVERTAKEN = "overtaken"
 """Stands for the digest of a record that a call may have written after its claim had passed to another worker."""
 
@@ -93,7 +104,7 @@ _HAND_BACK = f"UPDATE outbox SET {_CLEAR}, touches = 0, run_at = {{now}} + :wait
 _HELD = "SELECT id FROM outbox WHERE claim = :claim"
 _OVERTAKEN = f"""
 UPDATE outbox SET ver = ver + 1, sent_digest = '{OVERTAKEN}',
-  tried_contact_id = COALESCE(:contact, tried_contact_id),
+  tried_contact_id = {ALSO_TRIED},
   queued_at = CASE WHEN state = 'sent' THEN {{now}} ELSE queued_at END,
   state = CASE WHEN state = 'sent' THEN 'pending' ELSE state END
 WHERE id = :id
@@ -218,13 +229,19 @@ def held(uow: UnitOfWork, claim_id: str) -> set[int]:
 
 
 def note_overtaken(uow: UnitOfWork, contacts: Mapping[int, str | None]) -> None:
-    """Sends these rows again in full, whoever holds them now, each by its id with the contact that was in a late call.
+    """Sends these rows again in full, whoever holds them now, each by its id with the contact that was in a late call:
+    NOBODY where it took one back, None where it said nothing of it.
 
     The call was under way when its claim passed on, so it may have reached the CRM after what was sent since.
     """
     rows = [{"id": row, "contact": contact} for row, contact in contacts.items()]
     if rows:
         run(uow.connection, _OVERTAKEN, rows)
+
+
+def tried(noted: str | None) -> frozenset[str]:
+    """What calls without an answer carried as the contact, from how a row notes it; NOBODY where they took one back."""
+    return frozenset(noted.split()) if noted else frozenset()
 
 
 def hand_back(uow: UnitOfWork, claim_id: str, *, wait_seconds: float = 0) -> int:

@@ -501,7 +501,7 @@ outbox = Table(
     Column("error", Text),
     Column("crm_id", Key),
     Column("sent_digest", Key),  # of the record last accepted: an equal one is not sent again
-    Column("tried_contact_id", Key),  # in a call whose answer never came: the CRM may hold it
+    Column("tried_contact_id", Key),  # in calls whose answer never came: the CRM may hold any (outbox.tried)
     Column("sent_contact_id", Key),  # the contact we last wrote: only our own value is ever taken back
     Column("told_reopens", Integer),  # reopenings told, each one act; null until the creation was first tried
     Column("settled_at", Millis),

@@ -12,6 +12,7 @@ from sqlalchemy import select, text, update
 from connector.crm.port import CRM, Outcome, Record, RowResult
 from connector.domain.clock import Clock
 from connector.domain.keys import derive_id
+from connector.errors import CrmUnavailable
 from connector.flows.projection import Ownership, project
 from connector.flows.sync import SyncReport, sync_once
 from connector.flows.writeback import DrainReport, drain_once
@@ -213,11 +214,15 @@ def crm_desk(store: Store, clock: Clock, org: TestOrg, crm: CRM | None = None) -
 
 
 class Bent:
-    """A CRM that passes everything on, but for what a test does before or instead of a write."""
+    """A CRM that passes everything on, but for what a test does before or instead of a write.
+
+    The answers to writes of ``lost`` objects never come.
+    """
 
     def __init__(self, crm: CRM) -> None:
         self._crm = crm
         self.before: Callable[[str, Sequence[Record]], list[RowResult] | None] = lambda _obj, _records: None
+        self.lost: frozenset[str] = frozenset()
         self.written: list[tuple[str, Record]] = []
         self.missing = self.hidden = ""
         self.now: Callable[[], datetime] = crm.now
@@ -225,12 +230,19 @@ class Bent:
     def upsert(self, obj: str, key_field: str, records: Sequence[Record], *, assign: bool = False) -> list[RowResult]:
         instead = self.before(obj, records)
         self.written += [(obj, record) for record in records]
-        return instead if instead is not None else self._crm.upsert(obj, key_field, records, assign=assign)
+        return self._heard(
+            obj, instead if instead is not None else self._crm.upsert(obj, key_field, records, assign=assign)
+        )
 
     def update(self, obj: str, records: Mapping[str, Record]) -> list[RowResult]:
         instead = self.before(obj, list(records.values()))
         self.written += [(obj, record) for record in records.values()]
-        return instead if instead is not None else self._crm.update(obj, records)
+        return self._heard(obj, instead if instead is not None else self._crm.update(obj, records))
+
+    def _heard(self, obj: str, results: list[RowResult]) -> list[RowResult]:
+        if obj in self.lost:
+            raise CrmUnavailable("The answer never came.")
+        return results
 
     def fields(self, obj: str) -> Mapping[str, Mapping[str, Any]] | None:
         described = self._crm.fields(obj)

@@ -11,6 +11,7 @@ from sqlalchemy import insert, update
 from connector.domain.consent import HoldReason
 from connector.flows import consent
 from connector.flows.projection import Ownership, Wanted, project
+from connector.store.outbox import NOBODY
 from connector.store.tables import cases, crm_contacts, interactions, link_holds, links, outbox
 from connector.store.unit_of_work import Store
 from tests.conftest import FakeClock
@@ -106,13 +107,27 @@ def test_the_contact_on_a_case_belongs_to_whoever_wrote_it(
     assert (case.base["Social_Link_Ref__c"] is not None) == (permitted and owner is Ownership.OURS)
 
 
-@pytest.mark.parametrize("tried", [ADA, None])
-def test_a_contact_that_the_crm_took_from_a_call_without_an_answer_is_ours(desk: Desk, tried: str | None) -> None:
+@pytest.mark.parametrize(
+    ("shown", "sent", "tried", "owner"),
+    [
+        (ADA, None, ADA, Ownership.OURS),
+        (ADA, None, None, Ownership.THEIRS),
+        (ADA, None, f"{ADA} {BEN}", Ownership.OURS),
+        (BEN, None, f"{ADA} {BEN}", Ownership.OURS),
+        (ADA, BEN, NOBODY, Ownership.THEIRS),
+        (None, BEN, NOBODY, Ownership.OURS),
+        (None, BEN, f"{ADA} {NOBODY}", Ownership.OURS),
+        (None, BEN, ADA, Ownership.THEIRS),
+    ],
+)
+def test_what_the_crm_took_from_calls_without_an_answer_is_ours(
+    desk: Desk, shown: str | None, sent: str | None, tried: str | None, owner: Ownership
+) -> None:
     account = desk.account("ada")
     with desk.store.begin() as uow:
-        uow.connection.execute(update(cases).values(crm_contact_id=ADA))
-        uow.connection.execute(update(outbox).where(outbox.c.object == "Case").values(tried_contact_id=tried))
-    owner = Ownership.OURS if tried else Ownership.THEIRS
+        uow.connection.execute(update(cases).values(crm_contact_id=shown))
+        row = update(outbox).where(outbox.c.object == "Case")
+        uow.connection.execute(row.values(tried_contact_id=tried, sent_contact_id=sent))
     assert wanted(desk, "case", case_id_of(account)).ownership is owner
 
 

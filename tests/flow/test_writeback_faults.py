@@ -18,7 +18,7 @@ from connector.flows.writeback import DrainReport, drain_once
 from connector.store.crm_state import read_state, write_state
 from connector.store.outbox import queue
 from connector.store.tables import outbox
-from tests.flow.crm_desk import CASE, INTERACTION, PROFILE, CrmDesk, all_alike, case_id_of, said_id_of
+from tests.flow.crm_desk import CASE, INTERACTION, PROFILE, Bent, CrmDesk, all_alike, case_id_of, said_id_of
 
 FAMILY = "\U0001f469\u200d\U0001f469\u200d\U0001f467"
 
@@ -85,6 +85,55 @@ def test_after_a_lost_answer_what_people_changed_since_is_not_set_back(crm: CrmD
     crm.send()
     assert crm.org.rows("SELECT Status, Priority FROM Case") == [{"Status": "Waiting", "Priority": "High"}]
     assert crm.row(CASE, case_id_of(account)).crm_id == made["Id"]
+
+
+def send_unheard(crm: CrmDesk, bent: Bent) -> None:
+    """Sends all that is due; the org takes the calls with cases, and their answers never come."""
+    bent.lost = frozenset({CASE})
+    for _ in range(4):
+        drain_once(crm.ctx, flush=True)
+        crm.hurry()
+    bent.lost = frozenset()
+
+
+def test_a_removal_whose_answer_was_lost_is_ours_when_it_is_read_back(crm: CrmDesk) -> None:
+    contact, account = crm.person(), crm.account("ada")
+    crm.sync()
+    crm.yes(account, contact)
+    crm.send()
+    crm.change_case(case_id_of(account), inbound_touches=7)
+    crm.undo(account)
+    send_unheard(crm, crm.bend())
+    assert crm.record(CASE, case_id_of(account))["ContactId"] is None
+    crm.sync()
+    crm.yes(account, contact)
+    crm.send()
+    assert crm.record(CASE, case_id_of(account))["ContactId"] == contact
+    assert crm.held() == crm.wanted()
+
+
+def test_of_several_contacts_in_calls_without_an_answer_each_is_ours(crm: CrmDesk) -> None:
+    """The org took the first call and not the second: what it shows is still known to come from here."""
+    first, second, account = crm.person(), crm.person(), crm.account("ada")
+    case = case_id_of(account)
+    crm.sync()
+    crm.send()
+    bent = crm.bend()
+    crm.change_case(case)
+    crm.yes(account, first)
+    send_unheard(crm, bent)
+    assert crm.record(CASE, case)["ContactId"] == first
+    crm.undo(account)
+    crm.yes(account, second)
+    bent.before = lambda obj, _: [] if obj == CASE else None
+    send_unheard(crm, bent)
+    bent.before = lambda _obj, _records: None
+    assert crm.record(CASE, case)["ContactId"] == first
+    crm.undo(account)
+    crm.sync()
+    crm.send()
+    assert crm.contacts_in_org() == {None}
+    assert crm.held() == crm.wanted()
 
 
 def test_after_a_whole_call_failed_nobody_calls_before_the_breaker_lets_one_try(crm: CrmDesk) -> None:

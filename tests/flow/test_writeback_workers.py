@@ -22,7 +22,7 @@ from connector.flows.upkeep import give_back_expired
 from connector.flows.writeback import Batch, drain_once
 from connector.store import insisting
 from connector.store.locks import take_networks
-from connector.store.outbox import OVERTAKEN, note_overtaken, queue
+from connector.store.outbox import NOBODY, OVERTAKEN, note_overtaken, queue, tried
 from connector.store.tables import cases, outbox
 from connector.store.unit_of_work import Store, UnitOfWork
 from tests.conftest import FakeClock
@@ -112,17 +112,18 @@ def test_what_a_call_that_came_too_late_took_back_is_shown_again(desk: CrmDesk) 
     assert desk.held() == desk.wanted()
 
 
-def test_what_a_late_call_carried_counts_before_what_an_earlier_one_tried(desk: CrmDesk) -> None:
+def test_what_a_late_call_carried_counts_beside_what_an_earlier_one_tried(desk: CrmDesk) -> None:
     """On a case only a contact known to be ours is taken back; a late call that carried none tells of none."""
     case = case_id_of(desk.account("ada"))
     desk.send()
     row = desk.row(CASE, case).id
     with desk.store.begin() as uow:
         uow.connection.execute(update(outbox).where(outbox.c.id == row).values(tried_contact_id="earlier"))
-        for contact in ("late", None):
+        for contact in ("late", None, NOBODY, "late"):
             note_overtaken(uow, {row: contact})
     told = desk.row(CASE, case)
-    assert (told.tried_contact_id, told.sent_digest, told.state) == ("late", OVERTAKEN, "pending")
+    assert tried(told.tried_contact_id) == {"earlier", "late", NOBODY}
+    assert (len(told.tried_contact_id.split()), told.sent_digest, told.state) == (3, OVERTAKEN, "pending")
 
 
 def test_a_worker_that_stood_still_between_claim_and_call_does_not_call(
