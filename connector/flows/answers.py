@@ -13,7 +13,7 @@ from connector.flows.context import Context
 from connector.flows.pace import Pace, hold_pace, keep_pace
 from connector.flows.projection import Ownership, Wanted
 from connector.mapping.crm import ObjectMapping
-from connector.store.crm_records import hold_records, note_case_answers, note_reopens
+from connector.store.crm_records import ShownContact, hold_records, note_case_answers, note_reopens
 from connector.store.outbox import Claimed, Settlement, Settling, held, note_overtaken, settle
 from connector.store.queues import backoff_seconds
 from connector.store.unit_of_work import UnitOfWork
@@ -97,12 +97,15 @@ def _settlement(row: Claimed, sent: Sent, pace: Pace, fault: ConnectorError | No
         return Settlement(row.id, row.ver, Settling.DEAD, code=GONE, error=GONE_WORDS)
     if row.id not in sent.carried:
         tally.unchanged += 1
-        return Settlement(row.id, row.ver, Settling.SENT, row.crm_id, row.sent_digest, row.sent_contact_id)
+        return Settlement(
+            row.id, row.ver, Settling.SENT, row.crm_id, row.sent_digest, row.sent_contact_id, said_contact=False
+        )
     result = sent.results.get(row.id)
     if result is not None and result.outcome is Outcome.OK:
         tally.sent += 1
         contact = wanted.contact if wanted.ownership is Ownership.OURS else row.sent_contact_id
-        return Settlement(row.id, row.ver, Settling.SENT, result.crm_id, wanted.digest, contact)
+        said = sent.carried[row.id] is not None
+        return Settlement(row.id, row.ver, Settling.SENT, result.crm_id, wanted.digest, contact, said_contact=said)
     if fault is not None and (result is None or result.outcome in (Outcome.HALT, Outcome.WAIT)):
         return _by_fault(row, len(sent.carried), pace, fault, tally)
     return _by_result(row, result or RowResult(Outcome.RETRY, code="NO_ANSWER"), tally)
@@ -152,7 +155,7 @@ def _remember(uow: UnitOfWork, sent: Sent, settlements: Sequence[Settlement]) ->
         wanted = sent.wanted[row.external_key]
         told[row.id] = wanted.reopens
         if sent.carried[row.id] is not None:
-            contacts[row.external_key] = each.contact_id
+            contacts[row.external_key] = ShownContact(wanted.shown, each.contact_id)
         if each.crm_id:
             records[row.external_key] = each.crm_id
     note_reopens(uow, sent.rows[0].claim, told)

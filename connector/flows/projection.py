@@ -50,8 +50,9 @@ class Ownership(Enum):
 class Wanted:
     """A record as it should be: what is always sent, what only at creation, what tells of a reopening, and the contact.
 
-    ``contact`` is the contact to be named, or None; it is sent only where it differs from what we last wrote. ``tried``
-    tells that its creation was tried before; ``left_alone`` that there is nothing to send (yet, or ever again).
+    ``contact`` is the contact to be named, or None; it is sent only where it differs from what we last wrote; ``shown``
+    the one that the CRM showed on a case when we last knew. ``tried`` tells that its creation was tried before;
+    ``left_alone`` that there is nothing to send (yet, or ever again).
     """
 
     key: str
@@ -60,6 +61,7 @@ class Wanted:
     reopen: Mapping[str, Any] = field(default_factory=dict)
     reopens: int = 0
     contact: str | None = None
+    shown: str | None = None
     ownership: Ownership = Ownership.OURS
     tried: bool = False
     left_alone: bool = False
@@ -125,6 +127,7 @@ class _Rows:
                 each,
                 reopen=_filled(self.obj.reopen, values) if _is_reopened(case) else {},
                 reopens=case.row.reopen_count,
+                shown=case.row.crm_contact_id,
                 ownership=ownership,
                 tried=case.told_reopens is not None,
                 left_alone=bool(case.row.is_deleted),

@@ -36,7 +36,11 @@ SELECT COUNT(*), MIN(queued_at) FROM (
 ) AS due
 """
 _NEXT = "SELECT MIN(run_at) FROM outbox WHERE state = 'pending' AND claim IS NULL AND run_at > {now}"
-_SHOWN = update(cases).where(cases.c.id == bindparam("key")).values(crm_contact_id=bindparam("contact"))
+_SHOWN = (
+    update(cases)
+    .where(cases.c.id == bindparam("key"), cases.c.crm_contact_id.is_not_distinct_from(bindparam("before")))
+    .values(crm_contact_id=bindparam("contact"))
+)
 _CRM_ID = (
     update(cases).where(cases.c.id == bindparam("key"), cases.c.crm_id.is_(None)).values(crm_id=bindparam("record"))
 )
@@ -170,10 +174,23 @@ def note_reopens(uow: UnitOfWork, claim: str, told: Mapping[int, int]) -> None:
         uow.connection.execute(_REOPENS, rows)
 
 
-def note_case_answers(uow: UnitOfWork, contacts: Mapping[str, str | None], records: Mapping[str, str]) -> None:
-    """Remembers the contact that the CRM now shows on these cases, because we wrote it, and their record ids."""
+@dataclass(frozen=True, slots=True)
+class ShownContact:
+    """The contact that the CRM showed on a case before we wrote, as far as was known, and what we wrote."""
+
+    before: str | None
+    now: str | None
+
+
+def note_case_answers(uow: UnitOfWork, contacts: Mapping[str, ShownContact], records: Mapping[str, str]) -> None:
+    """Remembers the contact that the CRM now shows on these cases, because we wrote it, and their record ids.
+
+    Where another contact was read while the call was under way, that one stays: a person may have chosen it after us.
+    If it was before us, our own write is read next.
+    """
     if contacts:
-        uow.connection.execute(_SHOWN, [{"key": key, "contact": value} for key, value in contacts.items()])
+        rows = [{"key": key, "before": each.before, "contact": each.now} for key, each in contacts.items()]
+        uow.connection.execute(_SHOWN, rows)
     if records:
         uow.connection.execute(_CRM_ID, [{"key": key, "record": value} for key, value in records.items()])
 

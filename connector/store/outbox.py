@@ -81,7 +81,7 @@ _SENT = f"""
   first_failed_at = NULL, error_code = NULL, error = NULL,
   crm_id = COALESCE(:crm_id, crm_id), sent_contact_id = :contact_id,
   sent_digest = CASE WHEN sent_digest = '{OVERTAKEN}' THEN sent_digest ELSE :digest END,
-  tried_contact_id = CASE WHEN sent_digest = '{OVERTAKEN}' THEN tried_contact_id END,
+  tried_contact_id = CASE WHEN sent_digest = '{OVERTAKEN}' OR NOT :said_contact THEN tried_contact_id END,
   state = CASE WHEN ver > :ver THEN 'pending' ELSE 'sent' END,
   queued_at = CASE WHEN ver > :ver THEN {{now}} ELSE queued_at END,
   settled_at = {{now}}
@@ -148,7 +148,7 @@ class Settlement:
     """What became of one claimed row; ``wait_seconds`` overrides the back-off, ``error`` is in the CRM's own words.
 
     For SENT, ``digest`` and ``contact_id`` are what the CRM now holds: the caller repeats the old contact where it
-    left the field out.
+    left the field out, and tells by ``said_contact`` that what earlier calls carried may stand there still.
     """
 
     id: int
@@ -157,6 +157,7 @@ class Settlement:
     crm_id: str | None = None
     digest: str | None = None
     contact_id: str | None = None
+    said_contact: bool = True
     code: str | None = None
     error: str | None = None
     wait_seconds: float | None = None
@@ -256,13 +257,13 @@ def release_expired(uow: UnitOfWork, *, everything: bool = False) -> queues.Expi
 
 def _values(each: Settlement, claim_id: str, attempts: int) -> tuple[object, ...]:
     wait = backoff_seconds(attempts) if each.wait_seconds is None else each.wait_seconds
-    told = (each.ver, each.code, each.error, each.crm_id, each.digest, each.contact_id)
+    told = (each.ver, each.code, each.error, each.crm_id, each.digest, each.contact_id, each.said_contact)
     return (*told, round(wait * 1000), GIVE_UP_SECONDS * 1000, each.id, claim_id)
 
 
 _KINDS = {
     "ver": "bigint", "code": "text", "error": "text", "crm_id": "text", "digest": "text", "contact_id": "text",
-    "wait": "bigint", "give_up": "bigint", "id": "bigint", "claim": "text",
+    "said_contact": "boolean", "wait": "bigint", "give_up": "bigint", "id": "bigint", "claim": "text",
 }  # fmt: skip
 _STATEMENTS = {
     outcome: Many.update("outbox", _KINDS, changes, "id = :id AND claim = :claim")
