@@ -53,8 +53,12 @@ def suggest_files(
     progress: Progress = lambda _stage, _done: None,
     on_problem: OnProblem = lambda _sentence: None,
     processes: int = 1,
+    known_share: float | None = None,
 ) -> Summary:
-    """Writes one line of candidates per good profile, in input order; bad rows are told by line and skipped."""
+    """Writes one line of candidates per good profile, in input order; bad rows are told by line and skipped.
+
+    ``known_share`` is the share of the profiles whose owner is among the contacts, where that is known.
+    """
     if out.exists() and any(each.exists() and out.samefile(each) for each in (contacts, profiles)):
         raise InputInvalid(f"{out} is read as well: give another file to write.")
     problems = _Counted(on_problem)
@@ -65,7 +69,7 @@ def suggest_files(
         )
         answered = suggested = 0
         with _written(out) as file:
-            for lines in _answers(index, read_profiles(profiles, problems), limit, processes):
+            for lines in _answers(index, read_profiles(profiles, problems), limit, processes, known_share):
                 file.writelines(line for line, _ in lines)
                 answered += len(lines)
                 suggested += sum(found for _, found in lines)
@@ -249,9 +253,9 @@ def as_row(candidate: Candidate) -> dict[str, Any]:
 _worker: Answerer | None = None
 
 
-def _start_worker(path: Path) -> None:
+def _start_worker(path: Path, known_share: float | None) -> None:
     global _worker  # noqa: PLW0603 - the pool's own way to keep one engine per process
-    _worker = Answerer(path, load_scorecard())
+    _worker = Answerer(path, load_scorecard(known_share=known_share))
 
 
 def _work(profiles: list[tuple[str, ProfileQuery]], limit: int) -> list[tuple[str, bool]]:
@@ -261,16 +265,17 @@ def _work(profiles: list[tuple[str, ProfileQuery]], limit: int) -> list[tuple[st
 
 
 def _answers(
-    index: Path, profiles: Iterator[tuple[str, ProfileQuery]], limit: int, processes: int
+    index: Path, profiles: Iterator[tuple[str, ProfileQuery]], limit: int, processes: int, known_share: float | None
 ) -> Iterator[list[tuple[str, bool]]]:
     chunks = iter(lambda: list(islice(profiles, CHUNK)), [])
     if processes <= 1:
-        answerer = Answerer(index, load_scorecard())
+        answerer = Answerer(index, load_scorecard(known_share=known_share))
         for chunk in chunks:
             yield answerer.lines(chunk, limit)
         answerer.close()
         return
-    with ProcessPoolExecutor(processes, get_context("spawn"), initializer=_start_worker, initargs=(index,)) as pool:
+    start = (index, known_share)
+    with ProcessPoolExecutor(processes, get_context("spawn"), initializer=_start_worker, initargs=start) as pool:
         # A few chunks ahead and no more: no process waits, input order is kept and memory stays level.
         ahead: deque[Future[list[tuple[str, bool]]]] = deque()
         for chunk in chunks:

@@ -109,6 +109,7 @@ def build_context(
         inbox_cap=settings.inbox_cap,
         company=settings.company,
         crm_mapping=rules.crm,
+        known_share=settings.known_share,
     )
 
 

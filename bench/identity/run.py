@@ -10,6 +10,7 @@ import argparse
 import os
 import random
 import time
+from collections.abc import Sequence
 from math import isnan
 
 import numpy as np
@@ -34,15 +35,40 @@ Times = dict[str, float]
 
 def cross_validated(data: Labelled) -> tuple[Answers, Times]:
     """The connector's answers by weights that never saw the profile's person, and the milliseconds each took."""
-    answers: Answers = {}
-    times: Times = {}
+    return _cross_validated(data, [None])[0]
+
+
+def _cross_validated(data: Labelled, known: Sequence[float | None]) -> list[tuple[Answers, Times]]:
+    """The same once for each share of known people that the settings may say."""
+    outcome: list[tuple[Answers, Times]] = [({}, {}) for _ in known]
     with index_of(data.contacts) as index:
         lists = lists_of(data, SuggestionEngine(index, first_card(data, index)))
         fold = np.array([data.fold(each, FOLDS) for each in lists.ids])
         for each in range(FOLDS):
-            engine = SuggestionEngine(index, Scorecard(fit(lists, fold != each)))
-            _answer(engine, data, {lists.ids[at] for at in np.flatnonzero(fold == each)}, answers, times)
-    return answers, times
+            card = Scorecard(fit(lists, fold != each))
+            ids = {lists.ids[at] for at in np.flatnonzero(fold == each)}
+            for share, (answers, times) in zip(known, outcome, strict=True):
+                _answer(SuggestionEngine(index, card.with_known_share(share)), data, ids, answers, times)
+    return outcome
+
+
+def shares(data: Labelled, known: Sequence[float]) -> None:
+    """Prints what the setting of the share of known people is worth where that share is another."""
+    _head(f"{data.name}: other shares of known people, cross-validated")
+    unset, *told = _cross_validated(data, [None, *known])
+    for share, mine in zip(known, told, strict=True):
+        some = thinned(data, share)
+        for name, (answers, times) in ((f"{share}, not said", unset), (f"{share}, set", mine)):
+            show(name, measure(some, data.truth, answers), [times[each] for each in some])
+
+
+def thinned(data: Labelled, share: float) -> list[str]:
+    """As many profiles as there can be where this share of them has a contact; the same at every run."""
+    shuffled = random.Random(11).sample([each for each, _ in data.profiles], len(data.profiles))
+    known = [each for each in shuffled if each in data.truth]
+    others = [each for each in shuffled if each not in data.truth]
+    kept = min(len(known), round(len(others) * share / (1 - share)))
+    return sorted(known[:kept] + others[: round(kept * (1 - share) / share)])
 
 
 def as_shipped(data: Labelled) -> tuple[Answers, Times]:
@@ -118,9 +144,17 @@ def main() -> None:
         "--growth", default=",".join(map(str, growth.SIZES)), help="numbers of contacts; empty for none"
     )
     arguments.add_argument("--nightly", action="store_true", help="ten million contacts too")
+    arguments.add_argument(
+        "--known-shares",
+        default="",
+        help="comma-separated shares of known people: measures that setting and nothing else",
+    )
     options = arguments.parse_args()
     peers = [name for name in options.peers.split(",") if name]
     place = folder()
+    if place and options.known_shares:
+        shares(load(place, "identity"), [float(each) for each in options.known_shares.split(",")])
+        return
     if place is None:
         print("No labelled data: set CONNECTOR_IDENTITY_DATA to their folder; the generated set is measured alone.")
     sets = [load(place, "identity")] if place else []

@@ -141,7 +141,7 @@ def _bounds(name: str) -> tuple[float | None, float | None]:
     return None, None
 
 
-def write(path: Path, weights: dict[str, float], version: str) -> None:
+def write(path: Path, weights: dict[str, float], version: str, learnt_share: float) -> None:
     """Writes a scorecard file, features in order; a weight that was not learnt says where it comes from."""
     learnt = {name: round(value, 3) for name, value in weights.items() if abs(value) >= 0.0005}
     lines = [
@@ -149,6 +149,7 @@ def write(path: Path, weights: dict[str, float], version: str) -> None:
         f"version: '{version}'",
         "scale: 1.0",
         "rivals: 1.0",
+        f"learnt_share: {learnt_share:.3f}",
         "weights:",
     ]
     for name, value in sorted({**learnt, **FIXED}.items()):
@@ -172,7 +173,7 @@ def main() -> None:
     with index_of(data.contacts) as index:
         lists = lists_of(data, SuggestionEngine(index, first_card(data, index)), only)
     weights = fit(lists, np.ones(len(lists.ids), dtype=bool))
-    write(options.out, weights, "2")
+    write(options.out, weights, "2", sum(each in data.truth for each in lists.ids) / len(lists.ids))
     print(f"{len(lists.ids)} profiles, {len(lists.contacts)} candidates, {len(weights)} weights -> {options.out}")
 
 

@@ -10,6 +10,7 @@ from rich.progress import MofNCompleteColumn, TaskID, TextColumn, TimeElapsedCol
 
 from connector.commands.console import existing, progress, speaks_plainly
 from connector.commands.place import here
+from connector.settings import LEAST_SHARE, load_settings
 
 
 @click.command()
@@ -18,8 +19,13 @@ from connector.commands.place import here
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="JSON lines to write, one per profile.")
 @click.option("--limit", default=5, show_default=True, type=click.IntRange(1, 50), help="Candidates per profile.")
 @click.option("--processes", default=1, show_default=True, type=click.IntRange(1, 256), help="Processes to use.")
+@click.option(
+    "--known-share",
+    type=click.FloatRange(LEAST_SHARE, 1 - LEAST_SHARE),
+    help="Share of the profiles whose owner is among the contacts; the setting suggestions_known_share otherwise.",
+)
 @speaks_plainly
-def suggest(contacts: Path, profiles: Path, out: Path, limit: int, processes: int) -> None:
+def suggest(contacts: Path, profiles: Path, out: Path, limit: int, processes: int, known_share: float | None) -> None:
     """Score profiles against contacts, offline; the same code the service uses. It never links anything."""
     from connector.bulk_suggest import suggest_files
 
@@ -42,6 +48,7 @@ def suggest(contacts: Path, profiles: Path, out: Path, limit: int, processes: in
             progress=tell,
             on_problem=lambda sentence: click.echo(sentence, err=True),
             processes=min(processes, os.cpu_count() or 1),
+            known_share=load_settings().known_share if known_share is None else known_share,
         )
     click.echo(
         f"{summary.profiles} profiles answered, {summary.suggested} of them with a candidate, from {summary.contacts} "

@@ -24,7 +24,8 @@ class Context:
 
     ``namespace`` is the installation's UUID, from which ids and external keys are derived; ``secret_key`` wraps the
     keys of the evidence vault; ``crm`` is None where no CRM is configured (writes then wait in the outbox), and
-    ``crm_mapping`` says which value goes into which of its fields.
+    ``crm_mapping`` says which value goes into which of its fields. ``known_share`` is the share of writers who are in
+    the CRM, where somebody set it.
     """
 
     store: Store
@@ -40,3 +41,4 @@ class Context:
     inbox_cap: int = 100_000
     company: str = ""
     crm_mapping: CrmMapping | None = None
+    known_share: float | None = None

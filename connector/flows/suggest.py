@@ -7,7 +7,6 @@ at the moment of asking and kept nowhere, so it is gone when the text is. So is 
 from __future__ import annotations
 
 from datetime import datetime
-from functools import cache
 
 from sqlalchemy import Connection, RowMapping, and_, or_, select
 from sqlalchemy.dialects.postgresql import insert as postgres_insert
@@ -15,7 +14,7 @@ from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from connector.domain.events import to_millis
 from connector.domain.identifiers import emails_in, local_part, order_numbers_in, phones_in
-from connector.domain.matching import Candidate, ProfileQuery, Scorecard, SuggestionEngine
+from connector.domain.matching import Candidate, ProfileQuery, SuggestionEngine
 from connector.domain.matching.bearers import orders_among
 from connector.errors import NotFound
 from connector.flows.attested import attested
@@ -36,9 +35,10 @@ def suggest(ctx: Context, profile_id: str, limit: int = 5) -> tuple[Candidate, .
 
     Raises NotFound for an unknown profile.
     """
+    card = load_scorecard(known_share=ctx.known_share)
     with ctx.store.read() as connection:
         index = SqlSuggestionIndex(connection)
-        found = SuggestionEngine(index, _scorecard()).suggest(_query(connection, index, profile_id), limit)
+        found = SuggestionEngine(index, card).suggest(_query(connection, index, profile_id), limit)
         present = _present(connection, [each.contact_id for each in found])
     return tuple(each for each in found if each.contact_id in present)
 
@@ -63,11 +63,6 @@ def reject(ctx: Context, profile_id: str, contact_id: str, actor: str) -> None:
 
 def _now(ctx: Context) -> datetime:
     return ctx.clock()
-
-
-@cache
-def _scorecard() -> Scorecard:
-    return load_scorecard()
 
 
 def _query(connection: Connection, index: SqlSuggestionIndex, profile_id: str) -> ProfileQuery:

@@ -14,13 +14,13 @@ from typing import Any
 from connector.errors import SettingsInvalid
 from connector.settings.addresses import allowed_crm_host
 from connector.settings.model import CrmSettings, Settings, SourceSettings
-from connector.settings.reader import Reader, default_mappings_dir, is_loopback
+from connector.settings.reader import LEAST_SHARE, Reader, default_mappings_dir, is_loopback
 from connector.settings.sources import SOURCE_KEYS
 from connector.settings.values import PLAIN, Values
 
 __all__ = [
-    "PLAIN", "SOURCE_KEYS", "CrmSettings", "Settings", "SourceSettings", "allowed_crm_host", "default_mappings_dir",
-    "is_loopback", "load_settings",
+    "LEAST_SHARE", "PLAIN", "SOURCE_KEYS", "CrmSettings", "Settings", "SourceSettings", "allowed_crm_host",
+    "default_mappings_dir", "is_loopback", "load_settings",
 ]  # fmt: skip
 
 

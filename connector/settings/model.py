@@ -54,3 +54,4 @@ class Settings:
     inbox_cap: int = 100_000
     company: str = ""
     trusted_proxies: int = 0
+    known_share: float | None = None

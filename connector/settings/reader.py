@@ -18,6 +18,7 @@ API_FLOOR = 57.0
 SHORTEST_KEY = 32
 SHORTEST_PASSWORD = 12
 MOST_PROXIES = 10
+LEAST_SHARE = 0.001
 DRIVERS = ("sqlite", "sqlite+pysqlite", "postgresql+psycopg")
 SHARED_HOSTS = frozenset({"login.salesforce.com", "test.salesforce.com", "salesforce.com", "www.salesforce.com"})
 """Where people sign in; no org answers the API there."""
@@ -56,6 +57,9 @@ class Reader:
             company=values.get("company"),
             trusted_proxies=values.number(
                 "trusted_proxies", _few, f"Give the number of proxies in front of this service, 0 to {MOST_PROXIES}."
+            ),
+            known_share=values.number(
+                "suggestions_known_share", _share_or_none, "Give the share of writers who are in the CRM, such as 0.5."
             ),
         )
 
@@ -197,6 +201,15 @@ def _few(text: str) -> int:
     if not 0 <= number <= MOST_PROXIES:
         raise ValueError(text)
     return number
+
+
+def _share_or_none(text: str) -> float | None:
+    if not text:
+        return None
+    share = float(text)
+    if not LEAST_SHARE <= share <= 1 - LEAST_SHARE:
+        raise ValueError(text)
+    return share
 
 
 def _finite(text: str) -> float:

@@ -15,6 +15,7 @@ PLAIN: Mapping[str, str] = {
     "timezone": "UTC", "mappings_dir": "", "crm_url": "", "crm_token_url": "", "crm_audience": "", "crm_client_id": "",
     "crm_client_secret": "", "crm_private_key": "", "crm_username": "", "crm_api_version": "66.0", "crm_share": "0.2",
     "clock_file": "", "admin_password": "", "inbox_cap": "100000", "company": "", "trusted_proxies": "0",
+    "suggestions_known_share": "",
 }  # fmt: skip
 SECRET = frozenset({"secret_key", "crm_client_secret", "crm_private_key", "admin_password"})
 PREFIX = "CONNECTOR_"

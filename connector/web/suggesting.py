@@ -13,6 +13,8 @@ from connector.web.present import person_name
 
 LIKELY = ((0.85, "very likely"), (0.5, "likely"), (0.2, "possible"))
 SHOWN = 3
+EVERYBODYS = "known_share"
+"""A reason that every candidate has tells nothing about one."""
 SPEAKING = 0.1
 """Reasons weaker than this (in log-odds) say nothing worth reading."""
 
@@ -43,7 +45,7 @@ def guesses(ctx: Context, connection: Connection, profile_id: str) -> list[Guess
             reasons=tuple(
                 reason.detail
                 for reason in sorted(each.reasons, key=lambda one: -one.weight)
-                if reason.weight > SPEAKING
+                if reason.weight > SPEAKING and reason.kind != EVERYBODYS
             )[:4],
         )
         for each in found

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from sqlalchemy import select, update
 
@@ -10,6 +12,7 @@ from connector.errors import NotFound
 from connector.flows.consent import WithdrawConsent, withdraw
 from connector.flows.suggest import reject, suggest
 from connector.store.tables import interactions, metadata
+from connector.web.suggesting import guesses
 from tests.web.conftest import Site
 from tests.web.seed import MARA, TOMAS, Seed, small_world
 
@@ -50,6 +53,21 @@ def test_what_the_customer_wrote_is_a_hint(site: Site, seed: Seed) -> None:
         profile_id=profile,
     )  # fmt: skip
     assert who(site, profile) == [MARA]
+
+
+def test_the_share_of_writers_who_are_customers_is_counted_and_no_reason_of_one_candidate(
+    site: Site, seed: Seed
+) -> None:
+    seed.contact(TOMAS, "Tomás", "Quispe", city="Arequipa", country="PE")
+    profile = seed.profile("tomas_quispe")
+    (plain,) = suggest(site.ctx, profile)
+    many = replace(site.ctx, known_share=0.95)
+    (surer,) = suggest(many, profile)
+    assert surer.score > plain.score
+    with site.ctx.store.read() as connection:
+        (guess,) = guesses(many, connection, profile)
+    assert guess.reasons
+    assert not any("your writers" in reason for reason in guess.reasons)
 
 
 def test_a_hint_is_gone_with_the_message_it_stood_in(site: Site, seed: Seed) -> None:

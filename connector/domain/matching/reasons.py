@@ -123,7 +123,7 @@ class Scene(NamedTuple):
 def explain(
     card: Scorecard, view: ProfileView, contact: ContactFacts, features: Features, reading: Alignment, final: float
 ) -> tuple[Reason, ...]:
-    """The reasons of one suggestion, the weightiest first, then the competition and where everybody starts."""
+    """The reasons of one suggestion, the weightiest first, then where everybody starts and the competition."""
     weights: dict[str, float] = {}
     names: dict[str, list[str]] = {}
     for name, weight in card.contributions(features).items():
@@ -134,9 +134,15 @@ def explain(
     reasons = [_reason(topic, weight, Scene(names[topic], view, contact, reading)) for topic, weight in weights.items()]
     reasons.sort(key=lambda reason: (-abs(reason.weight), reason.kind))
     reasons.append(Reason("base", _PLAIN["base"], base))
+    if card.known_share is not None:
+        reasons.append(Reason("known_share", _known_share(card.known_share), card.prior))
     competition = final - sum(reason.weight for reason in reasons)
     said = "nothing is held for surer than this" if final >= HIGHEST else _competition(competition)
     return (*reasons, Reason("competition", said, competition))
+
+
+def _known_share(share: float) -> str:
+    return f"how many of your writers are customers: {share * 100:.3g} of 100, as the settings say"
 
 
 def _competition(weight: float) -> str:
