@@ -14,9 +14,10 @@ from structlog.typing import EventDict
 
 SAID = frozenset(
     {
-        "calls", "code", "contacts", "crm_cases", "dead", "endpoint", "error", "event", "fault", "frames",
-        "interactions", "kind", "lane", "lanes", "late", "level", "method", "object", "our_cases", "path", "place",
-        "port", "reason", "retried", "sent", "source", "status", "timestamp", "took_ms", "unchanged", "users",
+        "asked", "calls", "code", "contacts", "crm_cases", "dead", "endpoint", "error", "event", "fault", "frames",
+        "interactions", "kind", "lane", "lanes", "late", "level", "method", "missing", "object", "our_cases", "path",
+        "place", "port", "reason", "retried", "sent", "since", "source", "status", "timestamp", "took_ms", "unchanged",
+        "users",
     }
 )  # fmt: skip
 

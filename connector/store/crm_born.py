@@ -83,6 +83,7 @@ class KnownCase:
     network: str
     profile_id: str | None
     crm_contact_id: str | None
+    is_deleted: bool
 
 
 def load_born_cases(uow: UnitOfWork, ids: Collection[str]) -> dict[str, BornCase]:
@@ -107,11 +108,37 @@ def load_our_cases(uow: UnitOfWork, ids: Collection[str]) -> dict[str, OurCase]:
     }
 
 
-def mark_deleted(uow: UnitOfWork, crm_ids: Collection[str]) -> None:
-    """Notes that the CRM has deleted these cases for good."""
+def mark_deleted(uow: UnitOfWork, crm_ids: Collection[str]) -> dict[str, str]:
+    """Notes that the CRM has deleted these cases for good; the origin of those that were there until now, by our id."""
+    found: dict[str, str] = {}
     for page in paged(sorted(crm_ids)):
         statement = update(cases).where(cases.c.crm_id.in_(page), cases.c.is_deleted.is_(False))
-        uow.connection.execute(statement.values(is_deleted=True))
+        marked = statement.values(is_deleted=True).returning(cases.c.id, cases.c.origin)
+        found |= {row.id: row.origin for row in uow.connection.execute(marked)}
+    return found
+
+
+def living_cases(connection: Connection, behind: str, limit: int) -> list[tuple[str, str]]:
+    """The next cases, ours and mirrored, that the CRM has by what is known; each twice by its record id."""
+    statement = select(cases.c.crm_id).where(cases.c.crm_id > behind, cases.c.is_deleted.is_(False))
+    return [(each, each) for each in connection.execute(statement.order_by(cases.c.crm_id).limit(limit)).scalars()]
+
+
+def living_items(connection: Connection, behind: str, limit: int, *, obj: str) -> list[tuple[str, str]]:
+    """The next interactions that were born as records of this object and not deleted: our id and the record id."""
+    born = (interactions.c.origin == "crm", interactions.c.crm_object == obj, interactions.c.state == "live")
+    statement = select(interactions.c.id, interactions.c.crm_id).where(interactions.c.id > behind, *born)
+    return [(row.id, row.crm_id) for row in connection.execute(statement.order_by(interactions.c.id).limit(limit))]
+
+
+def openings_in(uow: UnitOfWork, case_ids: Collection[str]) -> list[Item]:
+    """The first messages, not deleted, that cases of the CRM are themselves, among the interactions of these cases."""
+    born = (interactions.c.origin == "crm", interactions.c.crm_object == "Case", interactions.c.state == "live")
+    return [
+        Item(*row)
+        for page in paged(sorted(case_ids))
+        for row in uow.connection.execute(select(*ITEMS.columns).where(interactions.c.case_id.in_(page), *born))
+    ]
 
 
 def untold_reopens(uow: UnitOfWork, ids: Collection[str]) -> set[str]:
@@ -130,7 +157,7 @@ def untold_reopens(uow: UnitOfWork, ids: Collection[str]) -> set[str]:
 def cases_by_crm_id(connection: Connection, crm_ids: Collection[str]) -> dict[str, KnownCase]:
     """The cases, ours and mirrored, that have these record ids in the CRM, by record id."""
     columns = (cases.c.crm_id, cases.c.id, cases.c.origin, cases.c.channel, cases.c.network, cases.c.profile_id,
-               cases.c.crm_contact_id)  # fmt: skip
+               cases.c.crm_contact_id, cases.c.is_deleted)  # fmt: skip
     return {
         row[0]: KnownCase(*row[1:])
         for page in paged(sorted(crm_ids))

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, cast
 
 from sqlalchemy import select, text, update
 
 from connector.crm.port import CRM, Outcome, Record, RowResult
 from connector.domain.clock import Clock
+from connector.domain.events import format_time
 from connector.domain.keys import derive_id
 from connector.errors import CrmUnavailable
 from connector.flows.projection import Ownership, project
@@ -88,6 +89,14 @@ class CrmDesk(Desk):
                         contact = {CONTACT[obj.name]: each.contact} if each.ownership is Ownership.OURS else {}
                         found[obj.name, key] = {**each.base, **contact}
         return found
+
+    def theirs(self) -> set[tuple[str, str]]:
+        """The cases, by object and key, whose contact a person in the CRM chose."""
+        with self.store.read() as connection:
+            keys = list(connection.execute(select(cases.c.id)).scalars())
+            mapping = CRM_MAPPING.objects["case"]
+            found = project(connection, CRM_MAPPING, self.ctx.consent, mapping, keys, self.ctx.clock())
+        return {(CASE, key) for key, each in found.items() if each.ownership is Ownership.THEIRS}
 
     def held(self) -> dict[tuple[str, str], dict[str, Any]]:
         """Every record of ours that the CRM has, by object and key, its parents by their external key."""
@@ -254,6 +263,32 @@ class Bent:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._crm, name)
+
+
+def only_the_list_knows(crm: CrmDesk, obj: str) -> None:
+    """Makes the next reading of an object find nothing but what the org's list of deletions tells."""
+    assert crm.org is not None
+    now = crm.org.gateway.now()
+    with crm.store.begin() as uow:
+        write_state(uow, f"watermark:{obj}", {"since": "2099-01-01T00:00:00.000Z"})
+        write_state(uow, f"deletions:{obj}", {"until": format_time(now - timedelta(hours=1))})
+    crm.bend().now = lambda: now + timedelta(minutes=2)  # the list goes by whole minutes
+
+
+def delete_for_good(crm: CrmDesk, obj: str, *record_ids: str) -> None:
+    """Records that the org has no trace of any more, as weeks after their deletion."""
+    assert crm.org is not None
+    database = crm.org.server.org.db
+    with database.transaction():
+        for record_id in record_ids:
+            database.run(f'DELETE FROM "{obj}" WHERE Id = ?', (record_id,))
+
+
+def look_long_ago(crm: CrmDesk, obj: str, **ago: float) -> None:
+    """Makes the last look at the org's list of deletions so long ago."""
+    assert crm.org is not None
+    with crm.store.begin() as uow:
+        write_state(uow, f"deletions:{obj}", {"until": format_time(crm.org.gateway.now() - timedelta(**ago))})
 
 
 def all_alike(code: str, outcome: Outcome) -> Callable[[str, Sequence[Record]], list[RowResult]]:

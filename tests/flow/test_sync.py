@@ -23,7 +23,7 @@ from connector.store.crm_state import read_state, write_state
 from connector.store.suggestion_index import SqlSuggestionIndex
 from connector.store.tables import crm_contacts, crm_users
 from tests.flow.consenting import PRIVACY
-from tests.flow.crm_desk import CASE, INTERACTION, CrmDesk, case_id_of
+from tests.flow.crm_desk import CASE, INTERACTION, CrmDesk, case_id_of, only_the_list_knows
 from tests.suggestion_base import everything
 
 MORNING = "2026-01-31T09:30:00.000Z"
@@ -358,16 +358,6 @@ def test_after_a_pause_longer_than_the_orgs_memory_everything_is_read(crm: CrmDe
     assert crm.contact_row(person).is_deleted
     with crm.store.read() as connection:
         assert read_state(connection, "deletions:Contact")["until"] > long_ago
-
-
-def only_the_list_knows(crm: CrmDesk, obj: str) -> None:
-    """Makes the next reading of an object find nothing but what the org's list of deletions tells."""
-    assert crm.org is not None
-    now = crm.org.gateway.now()
-    with crm.store.begin() as uow:
-        write_state(uow, f"watermark:{obj}", {"since": "2099-01-01T00:00:00.000Z"})
-        write_state(uow, f"deletions:{obj}", {"until": format_time(now - timedelta(hours=1))})
-    crm.bend().now = lambda: now + timedelta(minutes=2)  # the list goes by whole minutes
 
 
 def test_progress_is_told_by_object(crm: CrmDesk, person: str) -> None:

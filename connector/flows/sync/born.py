@@ -9,6 +9,7 @@ import json
 from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from uuid import UUID
 
 from connector.crm.port import CRM, Record
@@ -18,7 +19,7 @@ from connector.domain.events import to_millis
 from connector.domain.items import Item, may_be_one
 from connector.domain.keys import derive_id
 from connector.flows.context import Context
-from connector.flows.sync.pull import Progress, deletions, pull
+from connector.flows.sync.pull import Progress, gone, pull
 from connector.mapping.crm_born import Born, BornObject
 from connector.store.cases import write_figures
 from connector.store.contacts import known_users
@@ -28,6 +29,7 @@ from connector.store.crm_born import (
     KnownCase,
     cases_by_crm_id,
     items_by_id,
+    living_items,
     our_cases,
     put_items,
     queue_born,
@@ -79,14 +81,14 @@ class BornReader:
         if described is None or not set(self.obj.needed) <= described.keys():
             return 0
         fields = [name for name in self.obj.fields if name in described]
-        changed = pull(
+        changed = 0
+        for ids in gone(self.ctx, crm, self.obj.name, partial(living_items, obj=self.obj.name), full=full):
+            with self.ctx.store.begin() as uow:
+                changed += self.let_go(uow, ids)
+        return changed + pull(
             self.ctx, crm, self.obj.name, fields, self.take, full=full, where=self.obj.where, prepare=self.prepare,
             on_progress=on_progress,
         )  # fmt: skip
-        for ids in deletions(self.ctx, crm, self.obj.name):
-            with self.ctx.store.begin() as uow:
-                changed += self.let_go(uow, ids)
-        return changed
 
     def let_go(self, uow: UnitOfWork, crm_ids: Sequence[str]) -> int:
         """How many interactions lost their words now, since the CRM has deleted their records."""
@@ -95,17 +97,17 @@ class BornReader:
         talks = Conversations(self.ctx)
         for item in known.values():
             if item.origin == "crm" and item.state == "live":
-                gone = replace(item, state="deleted", deleted_at=now, text=None, author_name=None, extra="{}")
-                talks.add(gone, is_written=not _is_note(item))
+                talks.add(tombstone(item, now), is_written=not _is_note(item))
         return talks.put(uow)
 
-    def prepare(self, records: Sequence[Record]) -> None:
-        """Reads those cases of the records that are not known."""
+    def prepare(self, records: Sequence[Record]) -> Sequence[Record]:
+        """Reads those cases of the records that are not known; nothing else is to be handled with them."""
         named = {born.case_crm_id for born in self._read(records) if born.case_crm_id}
         with self.ctx.store.read() as connection:
             unknown = named - cases_by_crm_id(connection, named).keys()
         if unknown:
             self.look_up(sorted(unknown))
+        return ()
 
     def _read(self, records: Sequence[Record]) -> list[Born]:
         return [born for record in records if (born := self.obj.read(record))]
@@ -164,6 +166,11 @@ def _twin(item: Item, bearing: Sequence[Item]) -> Item | None:
     return next(itself, None) or next((each for each in bearing if may_be_one(each, item)), None)
 
 
+def tombstone(item: Item, at: int) -> Item:
+    """What stays of an interaction that was deleted: its time, and no words."""
+    return replace(item, state="deleted", deleted_at=at, text=None, author_name=None, extra="{}")
+
+
 def _is_note(item: Item) -> bool:
     """Whether it is a comment among colleagues, which the history never shows."""
     return item.kind == Kind.TICKET_COMMENT and item.direction == Direction.INTERNAL
@@ -190,16 +197,16 @@ def _contact(born: Born, case: KnownCase | None) -> str | None:
 def opening_of(namespace: UUID, case: BornCase, record: Record, master: KnownCase | None = None) -> Item:
     """The customer's first message that a case made by a form or a community question is itself.
 
-    It stays what the customer said when people join the case into another one, the ``master``.
+    It stays what the customer said when people join the case into another one, the ``master``. A case that is gone
+    without one says nothing any more (``tombstone``).
     """
     born = Born(
         crm_id=case.crm_id, kind=Kind.TICKET_CREATED, direction=Direction.INBOUND, author_role=AuthorRole.CUSTOMER,
         occurred_at=case.opened_at, case_crm_id=case.crm_id, channel=Channel(case.channel), network=case.network,
         text=record.get("Description") or record.get("Subject"), is_public=case.channel == Channel.COMMUNITY,
-        deleted_at=case.crm_modified_at if case.is_deleted and master is None else None,
         extra={"subject": case.subject} if case.subject else {},
     )  # fmt: skip
-    own = KnownCase(case.id, "crm", case.channel, case.network, None, case.crm_contact_id)
+    own = KnownCase(case.id, "crm", case.channel, case.network, None, case.crm_contact_id, case.is_deleted)
     return item_of(namespace, "Case", born, master or own, {})
 
 

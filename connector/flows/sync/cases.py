@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field
+from functools import partial
 
 from connector.crm.port import CRM, Record
 from connector.domain.events import to_millis
@@ -12,8 +13,8 @@ from connector.domain.keys import derive_id
 from connector.errors import Misconfigured
 from connector.flows.context import Context
 from connector.flows.projection import fitted, subject_instead
-from connector.flows.sync.born import Conversations, count_cases, opening_of
-from connector.flows.sync.pull import Progress, batches, deletions, parse_millis, pull
+from connector.flows.sync.born import Conversations, count_cases, opening_of, tombstone
+from connector.flows.sync.pull import Progress, batches, by_id, gone, parse_millis, pull
 from connector.mapping.crm import CrmMapping
 from connector.store.cases import CaseEvent, record_case_events
 from connector.store.crm_born import (
@@ -23,10 +24,12 @@ from connector.store.crm_born import (
     OurCase,
     cases_by_crm_id,
     follow_case_contacts,
+    living_cases,
     load_born_cases,
     load_our_cases,
     mark_deleted,
     move_to_cases,
+    openings_in,
     untold_reopens,
 )
 from connector.store.outbox import queue
@@ -37,6 +40,9 @@ FIELDS = (
     "IsClosed", "ClosedDate", "CreatedDate", "IsDeleted", "MasterRecordId", "SystemModstamp",
 )  # fmt: skip
 CRM_ACTOR = "crm"
+LOOKED_UP = 100
+MOST_JOINED = 10
+"""Cases followed from one to the one it ended in; a longer chain, or a ring, ends nowhere."""
 
 
 @dataclass(slots=True)
@@ -74,24 +80,53 @@ class CaseReader:
                 f"Case.{self.key_field} is missing in the org, or hidden from the run-as user; run `connector crm "
                 "install` and assign the permission set Cross_Channel_Integration."
             )
-        pull(self.ctx, crm, "Case", self.fields, self.take, full=full, on_progress=on_progress)
-        for ids in deletions(self.ctx, crm, "Case"):
-            with self.ctx.store.begin() as uow:
-                mark_deleted(uow, ids)
+        for ids in gone(self.ctx, crm, "Case", living_cases, full=full):
+            with self.ctx.store.read() as connection:
+                known = cases_by_crm_id(connection, ids)
+            self.look_up(crm, [crm_id for crm_id, each in known.items() if not each.is_deleted])
+        pull(
+            self.ctx, crm, "Case", self.fields, self.take, full=full, prepare=partial(self.masters, crm),
+            on_progress=on_progress,
+        )  # fmt: skip
 
     def look_up(self, crm: CRM, crm_ids: Sequence[str]) -> None:
-        """Reads these cases by record id, for a record that names a case which no reading has brought yet."""
-        for batch in batches(sorted(crm_ids), 100):
-            listed = ", ".join(f"'{each}'" for each in batch if each.isalnum())
-            records = list(crm.changed("Case", self.fields, None, where=f"Id IN ({listed})"))
+        """Reads these cases by record id: some that no reading has brought yet, or that may have been deleted.
+
+        A case that went may have been joined into another, which only its record tells; without one it went for good.
+        """
+        for batch in batches(sorted(crm_ids), LOOKED_UP):
+            records = by_id(crm, "Case", self.fields, batch)
+            further = self.masters(crm, records)
             with self.ctx.store.begin() as uow:
-                self.take(uow, records)
+                self.take(uow, [*further, *records])
+                self._let_go(uow, set(batch) - {str(record["Id"]) for record in records})
+
+    def masters(self, crm: CRM, records: Sequence[Record]) -> list[Record]:
+        """The cases that people have joined these into, as far as the store does not have them.
+
+        Some come in a later batch only, and some were joined into others in their turn.
+        """
+        with self.ctx.store.read() as connection:
+            known = cases_by_crm_id(connection, {str(each["Id"]) for each in records if each.get("MasterRecordId")})
+        found: list[Record] = []
+        looked_at = {str(record["Id"]) for record in records}
+        for _ in range(MOST_JOINED):
+            ends = _ends([*records, *found])
+            wanted = {end for each, end in ends.items() if each not in known or not known[each].is_deleted} - looked_at
+            with self.ctx.store.read() as connection:
+                wanted -= {key for key, each in cases_by_crm_id(connection, wanted).items() if not each.is_deleted}
+            if not wanted:
+                break
+            looked_at |= wanted
+            for ids in batches(sorted(wanted), LOOKED_UP):
+                found += by_id(crm, "Case", self.fields, ids)
+        return found
 
     def take(self, uow: UnitOfWork, records: Sequence[Record]) -> int:
         """How many of these cases differed from what was known; now they do not."""
         ours = [record for record in records if record.get(self.key_field)]
         theirs = [record for record in records if not record.get(self.key_field)]
-        changed_ours, changed_theirs = self._take_ours(uow, ours), self._take_theirs(uow, theirs)
+        changed_ours, changed_theirs = self._take_ours(uow, ours), self._take_theirs(uow, theirs, _ends(records))
         self.tally.ours += changed_ours
         self.tally.born += changed_theirs
         return changed_ours + changed_theirs
@@ -112,6 +147,7 @@ class CaseReader:
                 if brought_back or after.crm_contact_id != before.crm_contact_id:
                     queue(uow, "Case", key)
         OUR_CASES.update(uow, changed)
+        self._openings_go(uow, {each.id: each.crm_modified_at or 0 for each in changed if each.is_deleted})
         return len(changed)
 
     def _decided(self, before: OurCase, record: Record, *, told: bool) -> OurCase:
@@ -153,7 +189,7 @@ class CaseReader:
 
     # the CRM's own
 
-    def _take_theirs(self, uow: UnitOfWork, records: Sequence[Record]) -> int:
+    def _take_theirs(self, uow: UnitOfWork, records: Sequence[Record], ends: Mapping[str, str]) -> int:
         wanted = [record for record in records if record.get("Origin") in self.mapping.origins]
         self.tally.skipped += len(records) - len(wanted)
         ids = {self._id(record["Id"]): record for record in wanted}
@@ -176,22 +212,45 @@ class CaseReader:
         BORN_CASES.update(uow, changed)
         self._tell(uow, known, fresh + changed)
         follow_case_contacts(uow, moved)
-        self._talk(uow, told)
+        self._talk(uow, told, ends)
         return len(fresh) + len(changed)
 
-    def _talk(self, uow: UnitOfWork, told: Sequence[tuple[BornCase, Record]]) -> None:
+    def _talk(self, uow: UnitOfWork, told: Sequence[tuple[BornCase, Record]], ends: Mapping[str, str]) -> None:
         """Takes in what cases say by themselves; what was said in one that people joined into another goes with it."""
-        masters = cases_by_crm_id(uow.connection, {str(record["MasterRecordId"]) for _, record in told})
-        talks, joined = Conversations(self.ctx), {}
+        masters = cases_by_crm_id(uow.connection, {ends[case.crm_id] for case, _ in told if case.crm_id in ends})
+        talks, joined, without = Conversations(self.ctx), {}, {}
         for case, record in told:
-            master = masters.get(record["MasterRecordId"] or "")
-            if master is not None:
+            master = masters.get(ends.get(case.crm_id, ""))
+            if master is not None and not master.is_deleted:
                 joined[case.id] = master.id
+            elif case.is_deleted:  # for good, or with the one that it was joined into
+                without[case.id] = case.crm_modified_at or 0
+                continue
             if self.mapping.origins[record["Origin"]].opening:
                 talks.add(opening_of(self.ctx.namespace, case, record, master))
         talks.put(uow)
         if move_to_cases(uow, joined):
             count_cases(uow, set(joined.values()))
+        self._openings_go(uow, without)
+
+    # of either
+
+    def _let_go(self, uow: UnitOfWork, crm_ids: Collection[str]) -> None:
+        """Follows that the CRM no longer has these cases, and will tell nothing more of them."""
+        now = to_millis(self.ctx.clock())
+        marked = mark_deleted(uow, crm_ids)
+        ours = [key for key, origin in marked.items() if origin == "connector"]
+        record_case_events(uow, [CaseEvent(key, "deleted_in_crm", now, now, CRM_ACTOR) for key in ours])
+        self.tally.ours += len(ours)
+        self.tally.born += len(marked) - len(ours)
+        self._openings_go(uow, dict.fromkeys(marked, now))
+
+    def _openings_go(self, uow: UnitOfWork, gone_at: Mapping[str, int]) -> None:
+        """Takes the words off what these cases said by themselves, and what others that were joined into them did."""
+        talks = Conversations(self.ctx)
+        for item in openings_in(uow, gone_at.keys()):
+            talks.add(tombstone(item, gone_at[item.case_id or ""]))
+        talks.put(uow)
 
     def _id(self, crm_id: str) -> str:
         return derive_id(self.ctx.namespace, "crm", crm_id)
@@ -231,6 +290,15 @@ class CaseReader:
             if before is not None and before.closed_at and not case.closed_at:
                 happened.append(CaseEvent(case.id, "reopened", at, now, CRM_ACTOR))
         record_case_events(uow, happened)
+
+
+def _ends(records: Sequence[Record]) -> dict[str, str]:
+    """For each case that people joined into another the one it ended in, as far as these records tell."""
+    masters = {str(each["Id"]): str(each["MasterRecordId"]) for each in records if each.get("MasterRecordId")}
+    ends = dict(masters)
+    for _ in range(MOST_JOINED):
+        ends = {each: masters.get(end, end) for each, end in ends.items()}
+    return ends
 
 
 def _closed_at(record: Record) -> int | None:

@@ -7,6 +7,9 @@ from datetime import datetime, timedelta
 from itertools import islice
 from typing import TypeVar
 
+import structlog
+from sqlalchemy import Connection
+
 from connector.crm.port import CRM, Record
 from connector.domain.events import format_time
 from connector.flows.context import Context
@@ -16,17 +19,24 @@ from connector.store.unit_of_work import UnitOfWork
 
 T = TypeVar("T")
 
+log = structlog.get_logger(__name__)
+
 BATCH = 500
+ASKED = 400
+"""Ids in one question: their address stays under the 16 KB that the org takes."""
+
 LOOKBACK = timedelta(minutes=5)
 """A record may be committed later than its stamp says; whatever is younger than this is read again the next time."""
 
 DELETED_EVERY = timedelta(minutes=15)
 DELETED_REACH = timedelta(days=14)
-"""The org keeps its list of deleted records for 15 days; after a longer pause only a full reading knows."""
+"""The org keeps its list of deleted records for 15 days; after a longer pause every known record is asked for."""
 
 Progress = Callable[[str, int], None]
 Handle = Callable[[UnitOfWork, Sequence[Record]], int]
-Prepare = Callable[[Sequence[Record]], None]
+Prepare = Callable[[Sequence[Record]], Sequence[Record]]
+Known = Callable[[Connection, str, int], Sequence[tuple[str, str]]]
+"""Known records that are not deleted, each as (place, record id): the next ones behind a place, at most so many."""
 
 
 def pull(
@@ -44,7 +54,8 @@ def pull(
     """How many changes ``handle`` made of what the CRM has changed since the last reading, or of everything if full.
 
     Each batch is one transaction that also moves the mark, so a reading that breaks off goes on where it was.
-    ``prepare`` sees each batch before its transaction: the place for further questions to the CRM.
+    ``prepare`` sees each batch before its transaction: the place for further questions to the CRM. What it gives is
+    handled together with the batch.
     """
     name = f"watermark:{obj}"
     with ctx.store.read() as connection:
@@ -54,10 +65,9 @@ def pull(
     newest = None
     for batch in batches(crm.changed(obj, fields, None if full else since, where=where), BATCH):
         newest = parse_time(batch[-1]["SystemModstamp"]) or newest
-        if prepare:
-            prepare(batch)
+        further = prepare(batch) if prepare else ()
         with ctx.store.begin() as uow:
-            changes += handle(uow, batch)
+            changes += handle(uow, [*further, *batch])
             extend_turn(uow)
             if newest is not None:
                 write_state(uow, name, {"since": format_time(min(newest, started - LOOKBACK))})
@@ -83,10 +93,54 @@ def deletions(ctx: Context, crm: CRM, obj: str) -> Iterator[list[str]]:
     note_deletions(ctx, obj, covered)
 
 
+def gone(ctx: Context, crm: CRM, obj: str, known: Known, *, full: bool = False) -> Iterator[list[str]]:
+    """Ids of records that the org no longer has, in lists: by its list of deletions, or of all that are known.
+
+    Every ``known`` record is asked for where the list no longer reaches back to the last look, or if ``full``. The
+    org's own list also has records that nobody here knows.
+    """
+    if full or deletions_forgotten(ctx, crm, obj):
+        yield from _missing(ctx, crm, obj, known)
+    else:
+        yield from deletions(ctx, crm, obj)
+
+
+def _missing(ctx: Context, crm: CRM, obj: str, known: Known) -> Iterator[list[str]]:
+    until, place = crm.now(), ""
+    asked = missed = 0
+    while page := _known_behind(ctx, known, place):
+        place = page[-1][0]
+        ids = [crm_id for _, crm_id in page]
+        there = {str(record["Id"]) for record in by_id(crm, obj, ("Id",), ids)}
+        missing = [each for each in ids if each not in there]
+        if missing:
+            yield missing
+        with ctx.store.begin() as uow:
+            extend_turn(uow)
+        asked += len(ids)
+        missed += len(missing)
+    note_deletions(ctx, obj, until)
+    log.info("asked_for_known_records", object=obj, asked=asked, missing=missed)
+
+
+def _known_behind(ctx: Context, known: Known, place: str) -> Sequence[tuple[str, str]]:
+    with ctx.store.read() as connection:
+        return known(connection, place, ASKED)
+
+
+def by_id(crm: CRM, obj: str, fields: Sequence[str], ids: Sequence[str]) -> list[Record]:
+    """The records of these ids that the CRM has, deleted ones that it still keeps included."""
+    listed = ",".join(f"'{each}'" for each in ids if each.isalnum())
+    return list(crm.changed(obj, fields, None, where=f"Id IN ({listed})")) if listed else []
+
+
 def deletions_forgotten(ctx: Context, crm: CRM, obj: str) -> bool:
-    """Whether the last look is so long ago that the org no longer lists all that was deleted since."""
+    """Whether the last look is so long ago that the org no longer lists all that was deleted since; the log says so."""
     since = _looked_until(ctx, obj)
-    return since is not None and crm.now() - since > DELETED_REACH
+    is_forgotten = since is not None and crm.now() - since > DELETED_REACH
+    if is_forgotten:
+        log.warning("deletions_forgotten", object=obj, since=since and format_time(since))
+    return is_forgotten
 
 
 def note_deletions(ctx: Context, obj: str, until: datetime) -> None:
