@@ -17,6 +17,7 @@ from connector.flows.consent import (
     RecordConsent,
     WithdrawConsent,
     ask_script,
+    preview,
     record,
     show,
     withdraw,
@@ -97,6 +98,24 @@ def record_answer(
     with here() as ctx:
         receipt = record(ctx, command)
     _print(receipt)
+
+
+@consent.command("preview")
+@click.option("--profile", help="The profile's id; or give --network and --handle.")
+@click.option("--network", help="The network of a handle.")
+@click.option("--handle", help="The handle, or the address of the profile.")
+@click.option("--contact", required=True, help="The contact's Salesforce Id.")
+@click.option("--purpose", "purposes", multiple=True, help="Only a yes to these purposes; otherwise to all.")
+@speaks_plainly
+def preview_yes(
+    profile: str | None, network: str | None, handle: str | None, contact: str, purposes: tuple[str, ...]
+) -> None:
+    """Tell what a yes would move, here and in the CRM, as one JSON document; writes nothing."""
+    with here() as ctx:
+        found = preview(
+            ctx, contact, profile_id=profile, network=network, handle=handle, purposes=list(purposes) or None
+        )
+    print_json(asdict(found))
 
 
 @consent.command("withdraw")

@@ -85,6 +85,13 @@ def project(
     return {"profile": rows.profiles, "case": rows.cases, "interaction": rows.interactions}[obj.kind](keys)
 
 
+def contacts_chosen_in_crm(connection: Connection, case_ids: Collection[str], permitted: str) -> set[str]:
+    """Those of our cases that keep the contact a person chose in the CRM, although this one be permitted."""
+    rows = case_rows(connection, case_ids)
+    shown = _shown(connection, rows.values())
+    return {key for key, case in rows.items() if _ownership(case, shown, permitted) is Ownership.THEIRS}
+
+
 @dataclass(frozen=True, slots=True)
 class _Rows:
     connection: Connection
@@ -109,14 +116,7 @@ class _Rows:
         rows = {key: each for key, each in case_rows(self.connection, keys).items() if each.row.origin == "connector"}
         answers = self.permits({each.row.profile_id for each in rows.values() if each.row.profile_id})
         wanted = {}
-        shown = surviving_contacts(
-            self.connection,
-            [
-                each
-                for case in rows.values()
-                for each in (case.row.crm_contact_id, case.sent_contact_id, *(case.tried_contacts - {NOBODY}))
-            ],
-        )
+        shown = _shown(self.connection, rows.values())
         for key, case in rows.items():
             answer = answers.get(case.row.profile_id)
             parents = {"profile": case.row.profile_id, "parent_case": case.row.parent_id}
@@ -299,6 +299,11 @@ def _is_ours(row: Row[Any]) -> bool:
 
 def _names_case(row: Row[Any]) -> bool:
     return bool(row.case_origin == "connector" and not row.case_is_deleted)
+
+
+def _shown(connection: Connection, cases: Collection[CaseRow]) -> Mapping[str, str | None]:
+    named = [(each.row.crm_contact_id, each.sent_contact_id, *(each.tried_contacts - {NOBODY})) for each in cases]
+    return surviving_contacts(connection, [contact for each in named for contact in each])
 
 
 def _ownership(case: CaseRow, shown: Mapping[str, str | None], permitted: str | None) -> Ownership:

@@ -14,6 +14,7 @@ from connector.errors import NotFound
 from connector.flows.access import permit
 from connector.flows.consent.ending import invalidate, revoke, withdraw
 from connector.flows.consent.holding import hold, release
+from connector.flows.consent.preview import preview
 from connector.flows.consent.record import record
 from connector.flows.consent.words import LinkChange, Receipt, RecordConsent, WithdrawConsent
 from connector.queries import ledger, people
@@ -32,10 +33,14 @@ from connector.web.api_consent_models import (
     LinkQuery,
     PermitOut,
     PermitQuery,
+    PreviewOut,
+    PreviewQuery,
     ReasonIn,
     ReceiptOut,
     RecordQuery,
+    ShareOut,
     WithdrawIn,
+    WritingOut,
 )
 
 
@@ -60,6 +65,48 @@ def record_consent(call: Call) -> ReceiptOut:
         key=call.key,
     )
     return _receipt(record(call.ctx, command))
+
+
+def preview_consent(call: Call) -> PreviewOut:
+    """What a yes would move, here and in the CRM, before it is recorded; writes nothing."""
+    query = cast(PreviewQuery, call.query)
+    found = preview(
+        call.ctx,
+        query.contact,
+        profile_id=query.profile_id,
+        network=query.network,
+        handle=query.handle,
+        scope=query.scope,
+        purposes=None if query.purposes is None else [each.strip() for each in query.purposes.split(",")],
+    )
+    return PreviewOut(
+        profile_id=found.profile_id,
+        contact_id=found.contact_id,
+        purposes=list(found.purposes),
+        standstill=found.standstill,
+        until=format_time(found.until),
+        cases=found.cases,
+        interactions=found.interactions,
+        first_at=iso(found.first_at),
+        last_at=iso(found.last_at),
+        shares=[
+            ShareOut(
+                channel=each.channel,
+                cases=each.cases,
+                interactions=each.interactions,
+                first_at=iso(each.first_at),
+                last_at=iso(each.last_at),
+            )
+            for each in found.shares
+        ],
+        writes=[
+            WritingOut(
+                object=each.object, records=each.records, contact_field=each.contact_field, fields=dict(each.fields)
+            )
+            for each in found.writes
+        ],
+        kept_by_crm=found.kept_by_crm,
+    )
 
 
 def list_consent_records(call: Call) -> EntryList:
@@ -214,6 +261,10 @@ OPERATIONS = (
     Operation(
         "record_consent", "POST", "/consent/records", "Record what the customer answered", record_consent, ReceiptOut,
         body=ConsentIn, status=201, tag="consent",
+    ),
+    Operation(
+        "preview_consent", "GET", "/consent/preview", "What a yes would move, before it is recorded", preview_consent,
+        PreviewOut, PreviewQuery, tag="consent",
     ),
     Operation(
         "list_consent_records", "GET", "/consent/records", "Ledger entries, oldest first", list_consent_records,

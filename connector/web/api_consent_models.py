@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import AliasChoices, BaseModel, Field, model_validator
 
 from connector.domain.consent import AGENT_METHODS, Answer, HoldReason, Method
+from connector.flows.consent.preview import Standstill
 from connector.web.api_models import Moment, Paged
 
 ACCOUNT = AliasChoices("account", "profile_id")
@@ -43,6 +44,53 @@ class ConsentIn(BaseModel, extra="forbid"):
         description="Per purpose: yes, no, not_now; true and false are yes and no"
     )
     evidence: EvidenceIn
+
+
+class PreviewQuery(BaseModel, extra="forbid"):
+    """About whom a yes would be: `account`, or `network` with `handle`; and which contact."""
+
+    profile_id: str | None = Field(None, validation_alias=ACCOUNT)
+    network: str | None = None
+    handle: str | None = None
+    scope: str = ""
+    contact: str
+    purposes: str | None = Field(None, description="The purposes agreed to, separated by commas; all unless named")
+
+
+class ShareOut(BaseModel):
+    """What the account has on one channel, and from when to when."""
+
+    channel: str
+    cases: int
+    interactions: int
+    first_at: str | None
+    last_at: str | None
+
+
+class WritingOut(BaseModel):
+    """What is written to one kind of record in the CRM; `fields` has the field of each value that changes."""
+
+    object: str
+    records: int
+    contact_field: str | None
+    fields: dict[str, str]
+
+
+class PreviewOut(BaseModel):
+    """What a yes would move. With a `standstill` nothing moves, and `shares` tells what stays where it is."""
+
+    profile_id: str | None
+    contact_id: str
+    purposes: list[str] = Field(description="Those of the purposes on which the moving rests")
+    standstill: Standstill | None
+    until: str | None = Field(description="Until when nobody asks again, for cooling_off")
+    cases: int
+    interactions: int
+    first_at: str | None
+    last_at: str | None
+    shares: list[ShareOut]
+    writes: list[WritingOut]
+    kept_by_crm: int = Field(description="Cases that keep the contact which a person chose in the CRM")
 
 
 class ChangeOut(BaseModel):

@@ -17,6 +17,7 @@ from connector.domain.handles import host_of, read_handle
 from connector.domain.profiles import handle_key
 from connector.errors import Conflict, ConnectorError, HandleInvalid, InputInvalid, NotFound, Refused
 from connector.flows.consent.ending import invalidate, withdraw
+from connector.flows.consent.preview import Preview, Standstill, preview
 from connector.flows.consent.record import record as record_consent
 from connector.flows.consent.words import RecordConsent, WithdrawConsent
 from connector.flows.context import Context
@@ -40,6 +41,17 @@ WAYS = {
 
 LANGUAGES = {"en": "English", "de": "Deutsch", "fr": "Français", "es": "Español", "ja": "日本語"}
 
+
+STANDSTILL = {
+    Standstill.ALREADY: "It is shown there already: a yes prolongs the consent, and nothing else moves.",
+    Standstill.COOLING_OFF: "The customer said no or not now. An answer is refused until",
+    Standstill.AMBIGUOUS: "It is linked with another contact. After a second yes it is shown on neither, and the CRM "
+    "loses the contact that it names now; unlink the wrong one first.",
+    Standstill.HOLD: "The link is on hold. A yes is recorded, but nothing moves before the hold is released.",
+    Standstill.NOT_ENOUGH: "The yes is recorded, but nothing moves: what this wording asks for does not cover showing "
+    "the history, or an agent's word is not proof enough for it.",
+}
+"""Why a yes would move nothing, in an agent's words; a day follows where there is one."""
 
 HAVE_ACCOUNTS = (Channel.SOCIAL, Channel.MESSAGING, Channel.COMMUNITY, Channel.REVIEW)
 """Where a person has an account of her own to be asked about."""
@@ -72,7 +84,8 @@ def ask(profile_id: str) -> str:
     """The wording to say or paste, and the form for the answer."""
     ctx = context()
     with ctx.store.read() as connection:
-        return _form(_question_of(ctx, connection, profile_id))
+        question = _question_of(ctx, connection, profile_id)
+    return _form(question)
 
 
 @blueprint.post("/profiles/<profile_id>/ask")
@@ -99,7 +112,8 @@ def ask_contact(crm_id: str) -> str | Response:
         if found["id"]:
             kept: dict[str, Any] = {name: request.args.get(name) or None for name in ("method", "lang", "more")}
             return redirect(url_for("consent.ask", profile_id=found["id"], contact=crm_id, **kept))
-        return _form(_question(ctx, found, contact))
+        question = _question(ctx, found, contact)
+    return _form(question)
 
 
 @blueprint.post("/contacts/<crm_id>/ask")
@@ -211,9 +225,13 @@ def _account_form(contact: RowMapping, problem: str | None = None) -> str:
 
 
 def _form(question: Question, problem: ConnectorError | None = None) -> str:
-    purposes = context().consent.purposes
+    ctx = context()
+    purposes = ctx.consent.purposes
     return render_template(
         "ask.html",
+        foretold=_foretold(ctx, question),
+        standstill=STANDSTILL,
+        has_crm=ctx.crm is not None,
         section="inbox" if request.values.get("case") else "people",
         question=question,
         name=person_name(question.contact["first_name"], question.contact["last_name"]),
@@ -229,6 +247,14 @@ def _form(question: Question, problem: ConnectorError | None = None) -> str:
         case_id=request.values.get("case") or None,
         key=request.form.get("key") or secrets.token_urlsafe(16),
     )
+
+
+def _foretold(ctx: Context, question: Question) -> Preview:
+    """What a yes to everything that the wording asks would move."""
+    account = question.profile
+    spoken = {} if account["id"] else {"network": account["network"], "handle": account["handle"]}
+    asked = question.notice.purposes
+    return preview(ctx, question.contact["crm_id"], profile_id=account["id"], purposes=asked, **spoken)
 
 
 def _record(question: Question, back: Callable[[str], str]) -> Response | tuple[str, int]:

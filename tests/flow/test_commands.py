@@ -11,10 +11,12 @@ from shutil import copytree
 
 import pytest
 from click.testing import CliRunner, Result
+from sqlalchemy import insert
 
 from connector.cli import COMMANDS, main
 from connector.demo.place import Place, open_place
 from connector.store.outbox import queue
+from connector.store.tables import crm_contacts
 from connector.store.unit_of_work import open_store
 from connector.worker import hold
 
@@ -220,6 +222,20 @@ def test_consent_without_its_wording_is_refused(terminal: Terminal) -> None:
     )  # fmt: skip
     assert answer.exit_code == 2
     assert "Traceback" not in answer.output
+
+
+def test_consent_preview_tells_what_a_yes_would_move(place: Place, terminal: Terminal) -> None:
+    named = ("consent", "preview", "--network", "x", "--handle", "@mara", "--contact", "003000000000001AAA")
+    refused = terminal(*named)
+    assert refused.exit_code == 2
+    assert "Traceback" not in refused.output
+    store = open_store(f"sqlite:///{place.folder / 'connector.db'}")
+    with store.begin() as uow:
+        row = {"crm_id": "003000000000001AAA", "last_name": "Invented", "modified_at": 0, "synced_at": 0}
+        uow.connection.execute(insert(crm_contacts).values(**row))
+    store.close()
+    told = json.loads(terminal(*named, "--purpose", "service").stdout)
+    assert (told["purposes"], told["standstill"], told["shares"], told["writes"]) == (["service"], None, [], [])
 
 
 def test_an_answer_that_is_none_is_wrong_usage(terminal: Terminal) -> None:

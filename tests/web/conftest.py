@@ -17,6 +17,7 @@ from connector.flows import people
 from connector.flows.context import Context
 from connector.flows.sources import Source
 from connector.mapping.channels import load_channels
+from connector.mapping.crm import load_crm_mapping
 from connector.mapping.loader import load_mapping
 from connector.mapping.purposes import load_consent
 from connector.settings import default_mappings_dir
@@ -30,6 +31,7 @@ PASSWORD = "correct horse battery"
 MAPPINGS = default_mappings_dir()
 CHANNELS = load_channels(MAPPINGS / "channels.yml")
 CONSENT = load_consent(MAPPINGS, "Fjordpost")
+CRM_MAPPING = load_crm_mapping(MAPPINGS / "crm" / "salesforce.yml")
 
 
 @dataclass
@@ -97,6 +99,7 @@ def make_site(
         secret_key="k" * 32,
         public_url=public_url,
         company="Fjordpost",
+        crm_mapping=CRM_MAPPING,
     )
     app = Flask("connector.web")
     app.testing = True

@@ -26,6 +26,7 @@ QUERIES = {
     "api.list_cases": ("", "?waiting=true", "?limit=1"),
     "api.list_interactions": ("", "?limit=2", "?direction=outbound"),
     "api.list_links": (f"?contact={MARA}",),
+    "api.preview_consent": (f"?contact={TOMAS}&account={{unknown}}", f"?contact={TOMAS}&account={{linked}}"),
     "api.show_permit": ("?operation=timeline.view&account={linked}", "?operation=timeline.view&account={unknown}"),
 }
 """What is asked for at an address, where that is more than the bare one."""

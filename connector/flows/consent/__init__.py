@@ -17,6 +17,7 @@ from connector.flows.consent.holding import (
 )
 from connector.flows.consent.looking import LinkView, PurposeView, Script, ask_script, disclose_evidence, show
 from connector.flows.consent.merging import bind_account, follow_merge, follow_merge_in
+from connector.flows.consent.preview import Preview, Standstill, Writing, preview
 from connector.flows.consent.publishing import publish_notices
 from connector.flows.consent.record import prove, record, record_in
 from connector.flows.consent.upkeep import UpkeepReport, expire_due
@@ -26,12 +27,15 @@ __all__ = [
     "LinkChange",
     "LinkView",
     "NetworkSignal",
+    "Preview",
     "PurposeView",
     "Receipt",
     "RecordConsent",
     "Script",
+    "Standstill",
     "UpkeepReport",
     "WithdrawConsent",
+    "Writing",
     "ask_script",
     "bind_account",
     "contact_back_in",
@@ -45,6 +49,7 @@ __all__ = [
     "hold_profile",
     "invalidate",
     "network_signal",
+    "preview",
     "prove",
     "publish_notices",
     "record",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import and_, insert, select, update
+from sqlalchemy import Connection, and_, insert, select, update
 
 from connector.domain.events import from_millis, to_millis
 from connector.domain.handles import read_handle
@@ -38,60 +38,94 @@ def account_of(uow: UnitOfWork, ctx: Context, command: RecordConsent, now: datet
     Raises NotFound, HandleInvalid, InputInvalid where neither is given, or Conflict where several accounts have it.
     """
     if command.profile_id is not None:
-        found = select(social_profiles.c.kind).where(social_profiles.c.id == command.profile_id)
-        kind = uow.connection.execute(found).scalar_one_or_none()
-        if kind is None:
-            raise NotFound("There is no such account: pick it from the case, or give network and handle.")
-        if kind == "brand":
-            raise InputInvalid(_COMPANYS_OWN)
-        return command.profile_id
-    if not command.network or not command.handle:
+        return _of_customer(uow.connection, command.profile_id)
+    spoken = _spoken(ctx, command.network, command.handle, command.scope)
+    return _that_wrote(uow.connection, spoken) or _unbound(uow, ctx, spoken, now)
+
+
+def known_account(
+    connection: Connection, ctx: Context, profile_id: str | None, network: str | None, handle: str | None, scope: str
+) -> str | None:
+    """The id that ``account_of`` would give, where there is such an account already; writes nothing.
+
+    Raises what ``account_of`` raises.
+    """
+    if profile_id is not None:
+        return _of_customer(connection, profile_id)
+    spoken = _spoken(ctx, network, handle, scope)
+    return _that_wrote(connection, spoken) or _that_waits(connection, spoken)
+
+
+@dataclass(frozen=True, slots=True)
+class _Spoken:
+    network: str
+    scope: str
+    handle: str
+
+    @property
+    def key(self) -> str:
+        return handle_key(self.network, self.handle)
+
+
+def _of_customer(connection: Connection, profile_id: str) -> str:
+    found = select(social_profiles.c.kind).where(social_profiles.c.id == profile_id)
+    kind = connection.execute(found).scalar_one_or_none()
+    if kind is None:
+        raise NotFound("There is no such account: pick it from the case, or give network and handle.")
+    if kind == "brand":
+        raise InputInvalid(_COMPANYS_OWN)
+    return profile_id
+
+
+def _spoken(ctx: Context, network: str | None, handle: str | None, scope: str) -> _Spoken:
+    if not network or not handle:
         raise InputInvalid("The account is missing: give its id, or network and handle.")
-    network = ctx.channels.canonical_network(command.network)
-    if network is None:
+    known = ctx.channels.canonical_network(network)
+    if known is None:
         raise InputInvalid("The network is not in channels.yml: use its name there, or add it.")
-    handle = read_handle(network, command.handle)
-    if handle is None:
+    read = read_handle(known, handle)
+    if read is None:
         raise HandleInvalid
-    return _by_handle(uow, ctx, network, command.scope, handle, now)
+    return _Spoken(known, scope, read)
 
 
-def _by_handle(uow: UnitOfWork, ctx: Context, network: str, scope: str, handle: str, now: datetime) -> str:
-    key = handle_key(network, handle)
-    named = and_(social_profiles.c.network == network, social_profiles.c.handle_key == key)
-    if scope:
-        named = and_(named, social_profiles.c.scope == scope)
-    rows = uow.connection.execute(select(social_profiles).where(named, social_profiles.c.status == "active")).all()
+def _that_wrote(connection: Connection, spoken: _Spoken) -> str | None:
+    named = and_(social_profiles.c.network == spoken.network, social_profiles.c.handle_key == spoken.key)
+    if spoken.scope:
+        named = and_(named, social_profiles.c.scope == spoken.scope)
+    rows = connection.execute(select(social_profiles).where(named, social_profiles.c.status == "active")).all()
     bound = [row for row in rows if row.external_id is not None]
     if len(bound) > 1:
         raise Conflict("Several accounts have this handle: open the case and pick the one that wrote.")
-    if bound:
-        if bound[0].kind == "brand":
-            raise InputInvalid(_COMPANYS_OWN)
-        return str(bound[0].id)
-    return _unbound(uow, ctx, network, scope, handle, key, now)
+    if bound and bound[0].kind == "brand":
+        raise InputInvalid(_COMPANYS_OWN)
+    return str(bound[0].id) if bound else None
 
 
-def _unbound(uow: UnitOfWork, ctx: Context, network: str, scope: str, handle: str, key: str, now: datetime) -> str:
-    profile_id = spoken_id(ctx.namespace, network, scope, key)
+def _that_waits(connection: Connection, spoken: _Spoken) -> str | None:
     same = and_(
-        social_profiles.c.network == network,
-        social_profiles.c.scope == scope,
-        social_profiles.c.handle_key == key,
+        social_profiles.c.network == spoken.network,
+        social_profiles.c.scope == spoken.scope,
+        social_profiles.c.handle_key == spoken.key,
         social_profiles.c.external_id.is_(None),
     )
-    known = uow.connection.execute(select(social_profiles.c.id).where(same)).scalar_one_or_none()
+    return connection.execute(select(social_profiles.c.id).where(same)).scalar_one_or_none()
+
+
+def _unbound(uow: UnitOfWork, ctx: Context, spoken: _Spoken, now: datetime) -> str:
+    known = _that_waits(uow.connection, spoken)
     if known is not None:
         revived = update(social_profiles).where(social_profiles.c.id == known).values(status="active")
         uow.connection.execute(revived)
-        return str(known)
+        return known
+    profile_id = spoken_id(ctx.namespace, spoken.network, spoken.scope, spoken.key)
     uow.connection.execute(
         insert(social_profiles).values(
             id=profile_id,
-            network=network,
-            scope=scope,
-            handle=handle,
-            handle_key=key,
+            network=spoken.network,
+            scope=spoken.scope,
+            handle=spoken.handle,
+            handle_key=spoken.key,
             first_seen_at=to_millis(now),
             last_seen_at=to_millis(now),
         )

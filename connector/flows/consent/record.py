@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -154,14 +154,23 @@ def _check_words(ctx: Context, command: RecordConsent, now: datetime) -> Notice:
     return notice
 
 
-def _check_pair(command: RecordConsent, pair: Iterable[LinkRecord], said_at: datetime, now: datetime) -> None:
-    """A no is not asked about again too soon, and a yes does not outlive a later no."""
+def asking_rests_until(pair: Iterable[LinkRecord], purposes: Collection[str], now: datetime) -> datetime | None:
+    """Until when nobody asks this customer again, after a no or a not now; None where one may ask."""
     for each in pair:
         if not each.is_live and each.cool_until_at is not None and now < each.cool_until_at:
-            raise _cooling(each.cool_until_at)
-        for grant in (each.grants[name] for name in command.answers if name in each.grants):
+            return each.cool_until_at
+        for grant in (each.grants[name] for name in purposes if name in each.grants):
             if each.is_live and grant.state is GrantState.REFUSED and now < grant.decided_at + COOL_OFF:
-                raise _cooling(grant.decided_at + COOL_OFF)
+                return grant.decided_at + COOL_OFF
+    return None
+
+
+def _check_pair(command: RecordConsent, pair: Collection[LinkRecord], said_at: datetime, now: datetime) -> None:
+    """A no is not asked about again too soon, and a yes does not outlive a later no."""
+    until = asking_rests_until(pair, command.answers, now)
+    if until is not None:
+        raise _cooling(until)
+    for each in pair:
         if command.evidence.said_at is not None and said_at <= (_undone_at(each, command.answers) or _NEVER):
             raise Conflict("The customer undid this after that answer: ask again.")
 
