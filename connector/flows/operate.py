@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from sqlalchemy import Row
+from sqlalchemy import Connection, Row
 
 from connector.errors import Conflict
 from connector.flows.context import Context
-from connector.flows.projection import Ownership, project
+from connector.flows.projection import Ownership, Wanted, project
 from connector.store import audit, outbox_shelf, shelf
 from connector.store.outbox import NOBODY, tried
 from connector.store.unit_of_work import UnitOfWork
 
 Act = Callable[[UnitOfWork], int]
+
+MOST_LOOKED_AT = 500
+"""Dead rows that name a contact are looked at for the health page; more are counted as so many."""
 
 
 def retry_items(ctx: Context, item_ids: Sequence[int], actor: str) -> int:
@@ -55,21 +59,38 @@ def drop_outbox(ctx: Context, row_ids: Sequence[int], actor: str) -> int:
 
 
 def _drop_outbox(uow: UnitOfWork, ctx: Context, row_ids: Sequence[int]) -> int:
-    for row in outbox_shelf.naming(uow.connection, row_ids):
-        if _must_take_back(uow, ctx, row):
-            raise Conflict(
-                f"Row {row.id} takes back a contact whose consent has ended, so it cannot be set aside: cure what the "
-                f"CRM says of it, then try it again with `connector outbox retry {row.id}`."
-            )
+    for row in _taking_back(ctx, uow.connection, outbox_shelf.naming(uow.connection, row_ids)):
+        raise Conflict(
+            f"Row {row.id} takes back a contact whose consent has ended, so it cannot be set aside: cure what the "
+            f"CRM says of it, then try it again with `connector outbox retry {row.id}`."
+        )
     return outbox_shelf.drop(uow, row_ids)
 
 
-def _must_take_back(uow: UnitOfWork, ctx: Context, row: Row[Any]) -> bool:
+def never_taken_back(ctx: Context, connection: Connection) -> int:
+    """How many records in the CRM still name a contact whose consent has ended, because it refuses the change.
+
+    Nothing tries these again by itself; counted up to ``MOST_LOOKED_AT``.
+    """
+    return len(_taking_back(ctx, connection, outbox_shelf.dead_naming(connection, MOST_LOOKED_AT)))
+
+
+def _taking_back(ctx: Context, connection: Connection, rows: Sequence[Row[Any]]) -> list[Row[Any]]:
+    """Those of these rows that take a contact back: their records name it, or may, and must not any more."""
     if ctx.crm_mapping is None:
-        return True
-    obj = ctx.crm_mapping.kind_of(row.object)
-    found = project(uow.connection, ctx.crm_mapping, ctx.consent, obj, [row.external_key], ctx.clock())
-    wanted = found.get(row.external_key)
+        return list(rows)
+    by_object: dict[str, list[Row[Any]]] = defaultdict(list)
+    for row in rows:
+        by_object[row.object].append(row)
+    found: list[Row[Any]] = []
+    for name, alike in by_object.items():
+        obj, keys = ctx.crm_mapping.kind_of(name), [row.external_key for row in alike]
+        wanted = project(connection, ctx.crm_mapping, ctx.consent, obj, keys, ctx.clock())
+        found += [row for row in alike if _must_take_back(row, wanted.get(row.external_key))]
+    return found
+
+
+def _must_take_back(row: Row[Any], wanted: Wanted | None) -> bool:
     if wanted is None or wanted.left_alone or wanted.ownership is not Ownership.OURS:
         return False
     return bool({row.sent_contact_id, *tried(row.tried_contact_id)} - {None, NOBODY, wanted.contact})

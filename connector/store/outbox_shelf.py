@@ -87,11 +87,18 @@ def retry(uow: UnitOfWork, ids: Sequence[int] | None = None, *, error_code: str 
     return int(run(uow.connection, statement, values).rowcount)
 
 
+_NAMED = or_(outbox.c.sent_contact_id.is_not(None), outbox.c.tried_contact_id.is_not(None))
+
+
 def naming(connection: Connection, ids: Sequence[int]) -> list[Row[Any]]:
     """Those of these unsent rows whose record in the CRM names a contact of ours, or may name one."""
-    named = or_(outbox.c.sent_contact_id.is_not(None), outbox.c.tried_contact_id.is_not(None))
-    waiting = and_(outbox.c.id.in_(ids), outbox.c.state.in_(("dead", "pending")), named)
+    waiting = and_(outbox.c.id.in_(ids), outbox.c.state.in_(("dead", "pending")), _NAMED)
     return list(connection.execute(select(outbox).where(waiting).order_by(outbox.c.id)))
+
+
+def dead_naming(connection: Connection, limit: int) -> list[Row[Any]]:
+    """Dead rows whose record in the CRM names a contact of ours, or may name one, in no order; at most so many."""
+    return list(connection.execute(select(outbox).where(outbox.c.state == "dead", _NAMED).limit(limit)))
 
 
 def drop(uow: UnitOfWork, ids: Sequence[int]) -> int:

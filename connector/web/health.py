@@ -45,6 +45,7 @@ def readyz() -> tuple[Response, int]:
         "open_shelf_items": found.health.open_shelf,
         "dead_deliveries": found.health.dead_deliveries,
         "dead_outbox": found.health.dead_outbox,
+        "contacts_never_taken_back": found.never_taken_back,
         "failing": [
             {
                 "work": each.work,
@@ -89,6 +90,11 @@ class _Figures(Collector):
             ("connector_outbox_waiting", "Records not sent yet, counted to 10,000", health.waiting_outbox),
             ("connector_outbox_age_seconds", "Age of the oldest of them", self.found.outbox_age),
             ("connector_outbox_dead", "Records the CRM will not take", health.dead_outbox),
+            (
+                "connector_contacts_never_taken_back",
+                "Those of them that name a contact whose consent has ended, counted to 500",
+                self.found.never_taken_back,
+            ),
         ):
             yield GaugeMetricFamily(name, words, value=value)
         failing = GaugeMetricFamily(

@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 from connector.domain.events import format_time, from_millis, to_millis
 from connector.flows.context import Context
 from connector.flows.failing import Failure, lasting_failures
+from connector.flows.operate import MOST_LOOKED_AT, never_taken_back
 from connector.flows.upkeep import free_bytes
 from connector.queries import operations
 from connector.web.present import count, duration, plural
@@ -46,6 +47,8 @@ class Vitals:
     outbox_age: float
     last_event: Mapping[str, int | None]
     newest_age: float | None
+    never_taken_back: int
+    """Records in the CRM that still name a contact whose consent has ended, and that nothing tries again."""
     failing: tuple[Failure, ...]
     """Work of some worker that has failed each time for a minute or longer."""
     problems: tuple[tuple[str, str], ...]
@@ -82,16 +85,29 @@ def vitals(ctx: Context, connection: Connection) -> Vitals:
     last_event = operations.last_received(connection, sorted(ctx.sources))
     heard = [at for at in last_event.values() if at is not None]
     failing = lasting_failures(connection)
+    naming = never_taken_back(ctx, connection) if ctx.crm is not None and health.dead_outbox else 0
     return Vitals(
         health=health,
         delivery_age=delivery_age,
         outbox_age=outbox_age,
         last_event=last_event,
         newest_age=_age(max(heard), now) if heard else None,
+        never_taken_back=naming,
         failing=tuple(failing),
         problems=(*_problems(ctx, health, delivery_age, outbox_age), *_failing(failing, by_the_crm=False)),
-        warnings=(*_warnings(ctx, health), *_failing(failing, by_the_crm=True)),
+        warnings=(*_naming(naming), *_warnings(ctx, health), *_failing(failing, by_the_crm=True)),
     )
+
+
+def _naming(number: int) -> Iterator[tuple[str, str]]:
+    if number:
+        still = "record in the CRM still names" if number == 1 else "records in the CRM still name"
+        most = " or more" if number == MOST_LOOKED_AT else ""
+        yield (
+            f"{count(number)}{most} {still} a contact whose consent has ended: the CRM refuses the change.",
+            "Cure what the CRM says of each dead row of the outbox (`connector outbox list --state dead`), then try "
+            "these again (`connector outbox retry`).",
+        )
 
 
 def _failing(failures: Sequence[Failure], *, by_the_crm: bool) -> Iterator[tuple[str, str]]:

@@ -203,12 +203,34 @@ def test_what_takes_a_contact_back_is_never_set_aside(crm: CrmDesk) -> None:
     bent.before = all_alike("STRING_TOO_LONG", Outcome.DEAD)
     crm.send()
     rows = [crm.row(obj, key).id for obj, key in crm.wanted()]
+    assert never_taken_back(crm) == len(rows) == 3
     with pytest.raises(Conflict, match=r"takes back a contact whose consent has ended.*connector outbox retry"):
         operate.drop_outbox(crm.ctx, rows, "an operator")
     bent.before = lambda _obj, _records: None
     assert operate.retry_outbox(crm.ctx, rows, "an operator") == len(rows)
     crm.send()
     assert crm.contacts_in_org() == {None}
+    assert never_taken_back(crm) == 0
+
+
+def never_taken_back(crm: CrmDesk) -> int:
+    with crm.store.read() as connection:
+        return operate.never_taken_back(crm.ctx, connection)
+
+
+def test_a_refused_record_that_names_whom_it_may_name_is_no_withdrawal(crm: CrmDesk) -> None:
+    contact, account = crm.person(), crm.account("ada")
+    crm.sync()
+    crm.yes(account, contact)
+    crm.send()
+    for obj, key in crm.wanted():
+        with crm.store.begin() as uow:
+            queue(uow, obj, key)
+    crm.change_profile(account, handle="ada_f")
+    crm.bend().before = all_alike("STRING_TOO_LONG", Outcome.DEAD)
+    crm.send()
+    assert crm.row(PROFILE, account).state == "dead"
+    assert never_taken_back(crm) == 0
 
 
 def test_what_names_nobody_or_whom_it_may_name_can_be_set_aside(crm: CrmDesk) -> None:

@@ -7,9 +7,11 @@ from typing import Any, cast
 
 import pytest
 from flask import Flask
+from sqlalchemy import update
 
 from connector.crm.port import CRM
 from connector.store.crm_state import write_state
+from connector.store.tables import outbox
 from connector.web.site import register
 from tests.conftest import FakeClock
 from tests.web.conftest import Site
@@ -186,3 +188,27 @@ def test_work_that_fails_each_time_in_any_process_is_named_with_its_beginning(
     assert (told["failing"][0]["work"], told["failing"][0]["times"]) == (work, 7)
     assert said in site.as_user("admin").get("/admin").text
     assert f'connector_work_failing_since_seconds{{work="{work}"}}' in site.app.test_client().get("/metrics").text
+
+
+def test_a_contact_that_the_crm_will_not_let_go_of_is_told_by_itself(site: Site, seed: Seed) -> None:
+    """Among all that is stuck, a consent that has ended there too only by a person's hand."""
+    with_one = with_crm(site)
+    contact, ada, ben = seed.contact("003000000000001AAA", "Ada", "Field"), seed.profile("ada"), seed.profile("ben")
+    seed.yes(ben, contact)
+    for profile in (ada, seed.profile("cleo")):
+        seed.stuck("Social_Profile__c", profile)
+    seed.stuck("Case", "no such case")
+    with site.ctx.store.begin() as uow:
+        named = outbox.c.external_key.in_((ada, ben))
+        uow.connection.execute(update(outbox).where(named).values(state="dead", sent_contact_id=contact))
+    status, told = ready(with_one)
+    assert (status, told["dead_outbox"], told["contacts_never_taken_back"]) == (200, 4, 1)
+    (warning,) = told["warnings"]
+    assert warning["problem"].startswith("1 record in the CRM still names a contact whose consent has ended")
+    assert "connector outbox retry" in warning["cure"]
+    client = with_one.app.test_client()
+    assert "connector_contacts_never_taken_back 1.0" in client.get("/metrics").text
+    page = with_one.as_user("admin").get("/admin").text
+    assert "1 record in the CRM still names a contact whose consent has ended" in page
+    assert warning["cure"].split("`")[0] in page
+    assert ready(site)[1]["contacts_never_taken_back"] == 0, "without a CRM there is nobody to take it back from"
