@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Row, Table, bindparam, select, text, update
 
 from connector.store.locks import take_networks
 from connector.store.outbox import ALSO_TRIED, CLAIMABLE, tried
-from connector.store.queues import run
+from connector.store.queues import run, walking
 from connector.store.rows import paged
 from connector.store.tables import cases, crm_contacts, interactions, outbox, social_profiles
 from connector.store.unit_of_work import UnitOfWork
@@ -218,5 +218,6 @@ class Ready:
 
 def ready(connection: Connection) -> Ready:
     """How much waits to be sent."""
-    count, oldest = run(connection, _READY).one()
-    return Ready(count, oldest, None if count else run(connection, _NEXT).scalar_one())
+    with walking(connection):
+        count, oldest = run(connection, _READY).one()
+        return Ready(count, oldest, None if count else run(connection, _NEXT).scalar_one())

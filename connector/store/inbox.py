@@ -35,9 +35,12 @@ PRUNED = 2000
 _CANDIDATES = """
 SELECT id, touches, COALESCE(LENGTH(body), 0) AS size FROM deliveries
 WHERE state = 'new' AND claim IS NULL AND run_at <= {now}
-  AND source NOT IN (SELECT c.source FROM deliveries c WHERE c.claim IS NOT NULL)
+  AND source NOT IN (
+    SELECT DISTINCT held.source FROM (SELECT source FROM deliveries WHERE claim IS NOT NULL ORDER BY claim) AS held)
 ORDER BY id LIMIT :limit
 """
+"""The order of the claimed rows says which index to read: there are few of them, whatever the server believes."""
+
 _CLAIMED = (
     "SELECT id, source, received_at, content_type, headers, attempts, claim, body "
     "FROM deliveries WHERE claim = :claim ORDER BY id"
@@ -105,7 +108,9 @@ def claim(uow: UnitOfWork, limit: int = 200, lease_seconds: float = 60) -> list[
     Sources that another claim holds are left out until it settles or lapses; of large bodies there are fewer.
     """
     queues.begin_claim(uow, "deliveries")
-    head = queues.batch(run(uow.connection, _CANDIDATES, {"limit": limit}).all(), limit)
+    with queues.walking(uow.connection):
+        candidates = run(uow.connection, _CANDIDATES, {"limit": limit}).all()
+    head = queues.batch(candidates, limit)
     sizes = accumulate(row.size for row in head)
     head = [row for row, size in zip(head, sizes, strict=True) if size <= CLAIM_BYTES] or head[:1]
     free = queues.lock(uow, "deliveries", "new", [row.id for row in head])

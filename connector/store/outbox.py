@@ -184,10 +184,11 @@ def claim(uow: UnitOfWork, limit: int = 200, lease_seconds: float = 60, *, obj: 
     hand the claim back.
     """
     queues.begin_claim(uow, "outbox")
-    chosen = obj or _longest_waiting(uow)
-    if chosen is None:
-        return []
-    candidates = run(uow.connection, _CANDIDATES, {"object": chosen, "limit": limit}).all()
+    with queues.walking(uow.connection):
+        chosen = obj or _longest_waiting(uow)
+        if chosen is None:
+            return []
+        candidates = run(uow.connection, _CANDIDATES, {"object": chosen, "limit": limit}).all()
     head = queues.batch(candidates, limit)
     free = queues.lock(uow, "outbox", "pending", [row.id for row in head])
     blocked: set[str] = set()

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
@@ -34,6 +35,12 @@ NOW: Mapping[str, str] = {
     "postgresql": "CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)",
 }
 """The database's clock in epoch milliseconds, as SQL."""
+
+_OTHER_PLANS = ("enable_seqscan", "enable_bitmapscan", "enable_sort", "enable_hashjoin", "enable_mergejoin")
+_WALK, _AS_EVER = (
+    text("SELECT " + ", ".join(f"set_config('{name}', {value}, true)" for name in _OTHER_PLANS))
+    for value in ("'off'", "NULL")
+)
 
 _IDS = {"sqlite": "IN (SELECT value FROM json_each(:ids))", "postgresql": "= ANY(CAST(:ids AS BIGINT[]))"}
 _TAKE = "UPDATE {table} SET claim = :claim, lease_until = {now} + :lease WHERE id IN :ids"
@@ -83,6 +90,21 @@ def run(connection: Connection, statement: str, values: Any = None) -> Any:
     return connection.execute(text(statement.format(now=now_sql(connection))), values or {})
 
 
+@contextmanager
+def walking(connection: Connection) -> Iterator[None]:
+    """While inside, PostgreSQL walks a queue by its index, in its order, and stops once it has enough.
+
+    Right after a bulk load it knows nothing of the table, takes most rows for claimed, and would read and sort all that
+    waits: seconds instead of milliseconds, at every claim, until it has looked.
+    """
+    if connection.dialect.name == "sqlite":
+        yield
+        return
+    connection.execute(_WALK)
+    yield
+    connection.execute(_AS_EVER)  # after an error the whole transaction goes, and this with it
+
+
 def backoff_seconds(attempts: int) -> float:
     """How long to wait after this many failures: full jitter under 5 s times 2^n, at most an hour."""
     return _jitter.uniform(0, min(CAP_SECONDS, BASE_SECONDS * 2 ** min(attempts, 20)))
@@ -116,7 +138,9 @@ def lock(uow: UnitOfWork, table: str, state: str, ids: Sequence[int]) -> set[int
     """Those rows that no other transaction holds right now, locked until the end of this one."""
     if uow.is_sqlite:
         return set(ids)
-    return set(run(uow.connection, _LOCK.replace("{table}", table), {"ids": list(ids), "state": state}).scalars())
+    with walking(uow.connection):
+        found = run(uow.connection, _LOCK.replace("{table}", table), {"ids": list(ids), "state": state})
+    return set(found.scalars())
 
 
 def take(uow: UnitOfWork, table: str, ids: Sequence[int], lease_seconds: float) -> str:
@@ -133,6 +157,7 @@ def release_expired(uow: UnitOfWork, table: str, *, everything: bool = False) ->
     ``everything`` takes running leases too: for the start of the only worker, when no other can hold them.
     """
     values = {"most": POISON_TOUCHES, "poison": POISON, "everything": everything}
-    states = list(run(uow.connection, _EXPIRE.replace("{table}", table), values).scalars())
+    with walking(uow.connection):
+        states = list(run(uow.connection, _EXPIRE.replace("{table}", table), values).scalars())
     poisoned = states.count("dead")
     return Expired(given_back=len(states) - poisoned, poisoned=poisoned)

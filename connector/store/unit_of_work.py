@@ -250,9 +250,10 @@ def _sqlite_engine(url: str, path: str | None) -> Engine:
 
 
 def _postgres_engine(url: str) -> Engine:
-    # A process that was stopped in the middle of a transaction must not keep its locks for ever.
+    # A process that was stopped in the middle of a transaction must not keep its locks for ever. Compiling a statement
+    # takes PostgreSQL longer than any of ours runs, and without statistics it compiles many of them.
     given = make_url(url).query.get("options", "")
-    own = f"-c idle_in_transaction_session_timeout={IDLE_IN_TRANSACTION_MS}"
+    own = f"-c idle_in_transaction_session_timeout={IDLE_IN_TRANSACTION_MS} -c jit=off"
     limits = {"options": f"{given if isinstance(given, str) else ' '.join(given)} {own}".strip()}
     return create_engine(
         url,
