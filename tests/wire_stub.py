@@ -109,8 +109,10 @@ class WireStub:
             error = {"statusCode": "STRING_TOO_LONG", "message": f"{long[0]}: data value too large", "fields": long}
             return {"success": False, "errors": [error]}
         known = self.records[obj]
-        is_new = row[key] not in known
         number = next(self.numbers)
+        if row[key] in known and known[row[key]]["IsDeleted"]:
+            known[f"before {number}"] = known.pop(row[key])
+        is_new = row[key] not in known
         stamp = STAMP.format(number // 60 % 60, number % 60)
         record = known.setdefault(row[key], {"Id": f"a00{number:012d}AAA", "IsDeleted": False})
         record |= {name: value for name, value in row.items() if name != "attributes"} | {"SystemModstamp": stamp}
@@ -125,8 +127,10 @@ class WireStub:
         rows = sorted(self.records[obj[1]].items(), key=lambda item: item[1]["SystemModstamp"])
         wanted = [
             row
-            for key, row in rows
-            if (since is None or row["SystemModstamp"] >= since[1]) and (keys is None or f"'{key}'" in keys[1])
+            for _, row in rows
+            if (since is None or row["SystemModstamp"] >= since[1])
+            and (keys is None or any(f"'{value}'" in keys[1] for value in row.values()))
+            and ("/queryAll" in request.path or not row["IsDeleted"])
         ]
         return answer({"totalSize": len(wanted), "done": True, "records": wanted})
 

@@ -102,8 +102,11 @@ class CRM(Protocol):
         """
         ...
 
-    def keyed(self, obj: str, key_field: str, keys: Sequence[str]) -> Mapping[str, str]:
-        """Of these external keys, those the CRM already has, each with its record id."""
+    def keyed(self, obj: str, key_field: str, keys: Sequence[str], *, deleted: bool = False) -> Mapping[str, str]:
+        """Of these external keys, those the CRM already has, each with its record id.
+
+        With ``deleted`` also those of records that were deleted there, as far as it still keeps them.
+        """
         ...
 
     def changed(self, obj: str, fields: Sequence[str], since: datetime | None, *, where: str = "") -> Iterator[Record]:

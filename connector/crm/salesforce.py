@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from operator import itemgetter
 from threading import Lock
 from typing import Any, TypeVar
 
@@ -123,15 +124,18 @@ class SalesforceGateway:
         )
         return _whole(obj, page, seen)
 
-    def keyed(self, obj: str, key_field: str, keys: Sequence[str]) -> dict[str, str]:
-        """Of these external keys, those the org already has, each with its record id."""
+    def keyed(self, obj: str, key_field: str, keys: Sequence[str], *, deleted: bool = False) -> dict[str, str]:
+        """Of these external keys, those the org already has, each with its record id; one that is there goes before
+        one in the recycle bin, which ``deleted`` brings too."""
         found: dict[str, str] = {}
         for start in range(0, len(keys), BATCH):
             soql = format_soql(
-                f"SELECT Id, {key_field} FROM {obj} WHERE {key_field} IN {{keys}}",  # noqa: S608 - names of the mapping file
+                f"SELECT Id, {key_field}, IsDeleted FROM {obj} WHERE {key_field} IN {{keys}}",  # noqa: S608 - names of the mapping file
                 keys=list(keys[start : start + BATCH]),
             )
-            found.update({row[key_field]: row["Id"] for row in self._query(obj, soql)["records"]})
+            rows = self._query(obj, soql, include_deleted=deleted)["records"]
+            for row in sorted(rows, key=itemgetter("IsDeleted"), reverse=True):
+                found[row[key_field]] = row["Id"]
         return found
 
     def _query(self, obj: str, soql: str, *, include_deleted: bool = False) -> Any:

@@ -32,6 +32,7 @@ class Sent:
     """A claimed batch: the rows that went out, the results that came back by row id, the fault that cut it short.
 
     ``carried`` has the rows that need a call, each with the contact in it: NOBODY to take it back, None for not said.
+    ``by_id`` has those that were sent as a change of a record that the CRM had.
     """
 
     obj: ObjectMapping
@@ -40,6 +41,7 @@ class Sent:
     carried: Mapping[int, str | None]
     results: dict[int, RowResult] = field(default_factory=dict)
     called: set[int] = field(default_factory=set)
+    by_id: set[int] = field(default_factory=set)
     fault: ConnectorError | None = None
 
 

@@ -48,7 +48,7 @@ def _parents(ctx: Context, sent: Sent, rows: Sequence[Claimed]) -> tuple[set[str
         if sent.obj.kind == "case":
             found = [each.row for each in case_rows(connection, keys).values()]
             # A case that the CRM had may itself be what a person has deleted.
-            had = {row.external_key for row in rows if row.crm_id is not None}
+            had = {row.external_key for row in rows if row.id in sent.by_id}
             return _named(found, "profile_id"), _named(found, "parent_id") | had
         if sent.obj.kind == "interaction":
             said = list(interaction_rows(connection, keys).values())

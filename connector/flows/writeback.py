@@ -183,8 +183,9 @@ def _call(crm: CRM, batch: Batch, sent: Sent) -> None:
     obj = batch.obj
     new = [row for row in batch.changed if row.crm_id is None]
     lost = [row.external_key for row in new if obj.once and batch.wanted[row.external_key].tried]
-    # After a lost answer the record may be there, and its create-only fields belong to the CRM since.
-    there = crm.keyed(obj.name, obj.key, lost) if lost else {}
+    # After a lost answer the record may be there, and its create-only fields belong to the CRM since; or people have
+    # deleted it already.
+    there = crm.keyed(obj.name, obj.key, lost, deleted=True) if lost else {}
     known = {row.id: row.crm_id or there.get(row.external_key) for row in batch.changed}
     # What belongs to people once it is made is changed by its record id: one that they deleted is not made again.
     theirs = [row for row in batch.changed if obj.once and known[row.id]]
@@ -196,6 +197,7 @@ def _call(crm: CRM, batch: Batch, sent: Sent) -> None:
         records = [record_of(obj, row, batch.wanted[row.external_key], creates=creates) for row in part]
         if part is theirs:
             by_id = {known[row.id] or "": record for row, record in zip(part, records, strict=True)}
+            sent.by_id.update(row.id for row in part)
             results = crm.update(obj.name, by_id)
         else:
             results = crm.upsert(obj.name, obj.key, records, assign=obj.assign and creates)

@@ -131,6 +131,18 @@ class TestCrmContract:
         (made,) = place.crm.upsert(OBJ, KEY, profiles("there"))
         assert place.crm.keyed(OBJ, KEY, ["there", "not there", "it's"]) == {"there": made.crm_id}
 
+    def test_keyed_finds_what_was_deleted_where_nothing_else_has_the_key(self, place: Place) -> None:
+        first, gone = place.crm.upsert(OBJ, KEY, profiles("again", "gone"))
+        for made in (first, gone):
+            place.delete(made.crm_id or "")
+        (second,) = place.crm.upsert(OBJ, KEY, profiles("again"))
+        assert second.crm_id != first.crm_id
+        assert place.crm.keyed(OBJ, KEY, ["again", "gone"]) == {"again": second.crm_id}
+        assert place.crm.keyed(OBJ, KEY, ["again", "gone"], deleted=True) == {
+            "again": second.crm_id,
+            "gone": gone.crm_id,
+        }
+
     def test_fields_tell_the_external_id_and_none_for_an_unknown_object(self, place: Place) -> None:
         described = place.crm.fields(OBJ)
         assert described is not None

@@ -130,7 +130,7 @@ class RecordingCrm:
         crm_id = self.ids.setdefault((obj, key), f"{prefix}{len(self.ids):012d}AAA")
         return RowResult(Outcome.OK, crm_id, created=not known)
 
-    def keyed(self, obj: str, key_field: str, keys: Sequence[str]) -> Mapping[str, str]:
+    def keyed(self, obj: str, key_field: str, keys: Sequence[str], *, deleted: bool = False) -> Mapping[str, str]:
         return {key: self.ids[obj, key] for key in keys if (obj, key) in self.ids}
 
     def budget(self) -> Budget | None:

@@ -87,6 +87,32 @@ def test_after_a_lost_answer_what_people_changed_since_is_not_set_back(crm: CrmD
     assert crm.row(CASE, case_id_of(account)).crm_id == made["Id"]
 
 
+@pytest.mark.parametrize("how", ["deleted", "joined"])
+def test_a_case_that_people_removed_before_its_lost_answer_was_made_up_for_is_not_made_again(
+    crm: CrmDesk, how: str
+) -> None:
+    assert crm.org is not None
+    case = case_id_of(crm.account("ada"))
+    crm.org.faults({"fault": "lost_answer", "on": ["collections"], "count": 1, "skip": 1})
+    crm.send(until_idle=False)
+    drain_once(crm.ctx, flush=True)
+    crm.org.faults()
+    (made,) = crm.org.rows("SELECT Id FROM Case")
+    if how == "deleted":
+        crm.org.delete("Case", made["Id"])
+    else:
+        crm.org.merge(crm.org.create("Case", Origin="Phone"), made["Id"])
+    crm.hurry()
+    crm.send()
+    assert crm.org.rows("SELECT Id FROM Case WHERE Connector_Key__c != null") == [made]
+    assert crm.case_row(case).is_deleted
+    assert {row["Case__c"] for row in crm.history()} == {None}, "what was said goes on without its case"
+    crm.change_case(case, inbound_touches=9)
+    crm.send()
+    assert crm.row(CASE, case).state == "sent"
+    assert crm.org.rows("SELECT Id FROM Case WHERE Connector_Key__c != null") == [made]
+
+
 def send_unheard(crm: CrmDesk, bent: Bent) -> None:
     """Sends all that is due; the org takes the calls with cases, and their answers never come."""
     bent.lost = frozenset({CASE})
