@@ -11,29 +11,42 @@ from itertools import islice
 from typing import Any, TypeVar
 
 import orjson
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
 from connector.domain.matching.facts import ContactFacts
 from connector.domain.matching.index import MOST_COUNTED, Probe, WordCounts
 from connector.domain.matching.keys import KEYS_VERSION, Word, canonical, entry_of
 from connector.errors import SchemaOutdated
+from connector.store.rows import Many
 from connector.store.suggestion_build import rebuild
 from connector.store.suggestion_rows import add_words, read_doc, reference, write_doc
+from connector.store.unit_of_work import UnitOfWork
 
 T = TypeVar("T")
 
 BATCH = 1000
 _WRITER_LOCK = 0x5355_4747
 
-_ADD_KEY = text("INSERT INTO suggestion_key (k, ref) VALUES (:k, :ref) ON CONFLICT DO NOTHING")
-_DROP_KEY = text("DELETE FROM suggestion_key WHERE k = :k AND ref = :ref")
-_PUT_CONTACT = text(
-    "INSERT INTO suggestion_contact (ref, doc) VALUES (:ref, :doc) ON CONFLICT (ref) DO UPDATE SET doc = excluded.doc"
+_ADD_KEY = Many.insert("suggestion_key", {"k": "text", "ref": "bigint"}, "ON CONFLICT DO NOTHING")
+_DROP_KEY = Many(
+    "DELETE FROM suggestion_key WHERE k = :k AND ref = :ref",
+    "DELETE FROM suggestion_key USING {rows} WHERE k = :k AND ref = :ref",
+    {"k": "text", "ref": "bigint"},
 )
-_DROP_CONTACT = text("DELETE FROM suggestion_contact WHERE ref = :ref")
-_ADD_STATE = text(
-    "INSERT INTO suggestion_state (name, value) VALUES (:name, :value)"
-    " ON CONFLICT (name) DO UPDATE SET value = suggestion_state.value + excluded.value"
+_PUT_CONTACT = Many.insert(
+    "suggestion_contact", {"ref": "bigint", "doc": "text"}, "ON CONFLICT (ref) DO UPDATE SET doc = excluded.doc"
+)
+_DROP_CONTACT = Many(
+    "DELETE FROM suggestion_contact WHERE ref = :ref",
+    "DELETE FROM suggestion_contact USING {rows} WHERE ref = :ref",
+    {"ref": "bigint"},
+)
+# The version is that of the first contact to come in; the number of contacts grows.
+_ADD_STATE = Many.insert(
+    "suggestion_state",
+    {"name": "text", "value": "bigint"},
+    "ON CONFLICT (name) DO UPDATE SET value = suggestion_state.value +"
+    " CASE excluded.name WHEN 'size' THEN excluded.value ELSE 0 END",
 )
 _SIZE = "SELECT NULL, value, 0, 0 FROM suggestion_state WHERE name = 'size'"
 _COUNTS = "SELECT t, family, given, place FROM suggestion_word"
@@ -184,18 +197,14 @@ class SqlSuggestionIndex:
             entry = entry_of(facts)
             old_keys.update((key, ref) for key in entry.keys)
             words.subtract(entry.words)
-        self._many(_DROP_KEY, [{"k": key, "ref": ref} for key, ref in sorted(old_keys - new_keys)])
-        self._many(_ADD_KEY, [{"k": key, "ref": ref} for key, ref in sorted(new_keys - old_keys)])
-        add_words(self._connection, words)
-        self._many(_DROP_CONTACT, [{"ref": ref} for ref in sorted(old.keys() - new.keys())])
-        self._many(_PUT_CONTACT, [{"ref": ref, "doc": write_doc(facts)} for ref, facts in sorted(new.items())])
-        self._many(_ADD_STATE, [{"name": "size", "value": len(new) - len(old)}])
-        if not self._state("version"):
-            self._many(_ADD_STATE, [{"name": "version", "value": KEYS_VERSION}])
-
-    def _many(self, statement: Any, rows: list[dict[str, Any]]) -> None:
-        if rows:
-            self._connection.execute(statement, rows)
+        uow = UnitOfWork(self._connection)
+        _DROP_KEY.run(uow, sorted(old_keys - new_keys))
+        _ADD_KEY.run(uow, sorted(new_keys - old_keys))
+        add_words(uow, words)
+        _DROP_CONTACT.run(uow, [(ref,) for ref in sorted(old.keys() - new.keys())])
+        _PUT_CONTACT.run(uow, [(ref, write_doc(facts)) for ref, facts in sorted(new.items())])
+        if len(new) != len(old):
+            _ADD_STATE.run(uow, [("size", len(new) - len(old)), ("version", KEYS_VERSION)])
 
     def _state(self, name: str) -> int:
         mark = "?" if self._dialect == "sqlite" else "%s"
@@ -205,7 +214,7 @@ class SqlSuggestionIndex:
     def _lock(self) -> None:
         """PostgreSQL lets two writers in; their counts must not be read and written crosswise."""
         if self._dialect == "postgresql":
-            self._connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _WRITER_LOCK})
+            self._connection.exec_driver_sql("SELECT pg_advisory_xact_lock(%s)", (_WRITER_LOCK,))
 
 
 def _once(rows: Iterable[tuple[int]]) -> list[int]:

@@ -4,22 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from hashlib import blake2b
-from typing import Any
 
 import orjson
-from sqlalchemy import Connection, text
 
 from connector.domain.matching.facts import ContactFacts
-from connector.domain.matching.keys import FAMILY, GIVEN, PLACE, Word
+from connector.domain.matching.keys import Word
+from connector.store.rows import Many
+from connector.store.unit_of_work import UnitOfWork
 
-_ADD_WORD = text(
-    "INSERT INTO suggestion_word (t, family, given, place) VALUES (:t, :family, :given, :place)"
-    " ON CONFLICT (t) DO UPDATE SET"
+_WORD_KINDS = {"t": "text", "family": "integer", "given": "integer", "place": "integer"}
+_ADD_WORD = Many.insert(
+    "suggestion_word",
+    _WORD_KINDS,
+    "ON CONFLICT (t) DO UPDATE SET"
     " family = suggestion_word.family + excluded.family, given = suggestion_word.given + excluded.given,"
-    " place = suggestion_word.place + excluded.place"
+    " place = suggestion_word.place + excluded.place",
 )
-_DROP_WORD = text("DELETE FROM suggestion_word WHERE t = :t AND family <= 0 AND given <= 0 AND place <= 0")
-_COLUMN = {FAMILY: "family", GIVEN: "given", PLACE: "place"}
+_DROP_WORD = Many(
+    "DELETE FROM suggestion_word WHERE t = :t AND family <= 0 AND given <= 0 AND place <= 0",
+    "DELETE FROM suggestion_word USING {rows} WHERE t = :t AND family <= 0 AND given <= 0 AND place <= 0",
+    {"t": "text"},
+)
 
 
 def reference(contact_id: str) -> int:
@@ -41,25 +46,20 @@ def read_doc(doc: str) -> ContactFacts:
     )
 
 
-def word_rows(words: Mapping[Word, int]) -> list[dict[str, Any]]:
-    """Counts as rows of the dictionary, those of nothing left out.
+def word_rows(words: Mapping[Word, int]) -> list[tuple[str, int, int, int]]:
+    """Counts as rows of the dictionary (word, family, given, place), those of nothing left out.
 
     They are in one order for all writers, so that two of them never wait for each other.
     """
-    rows: dict[str, dict[str, Any]] = {}
+    rows: dict[str, list[int]] = {}
     for (word, kind), change in words.items():
         if change:
-            row = rows.setdefault(word, {"t": word, "family": 0, "given": 0, "place": 0})
-            row[_COLUMN[kind]] += change
-    return [rows[word] for word in sorted(rows)]
+            rows.setdefault(word, [0, 0, 0])[kind] += change
+    return [(word, family, given, place) for word, (family, given, place) in sorted(rows.items())]
 
 
-def add_words(connection: Connection, words: Mapping[Word, int]) -> None:
+def add_words(uow: UnitOfWork, words: Mapping[Word, int]) -> None:
     """Adds counts, negative ones too, to the dictionary; a word that nobody bears any more is dropped."""
     rows = word_rows(words)
-    if not rows:
-        return
-    connection.execute(_ADD_WORD, rows)
-    fewer = [{"t": row["t"]} for row in rows if min(row["family"], row["given"], row["place"]) < 0]
-    if fewer:
-        connection.execute(_DROP_WORD, fewer)
+    _ADD_WORD.run(uow, rows)
+    _DROP_WORD.run(uow, [row[:1] for row in rows if min(row[1:]) < 0])

@@ -13,9 +13,10 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import closing, contextmanager
 from itertools import chain, islice
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from pathlib import Path
-from typing import Any
+from threading import Thread
+from typing import Any, NamedTuple
 
 from connector.domain.matching.facts import ContactFacts
 from connector.domain.matching.keys import Word, canonical, entry_of
@@ -31,6 +32,34 @@ CACHE_KB = 32_768
 
 Raw = tuple[Any, ...]
 Progress = Callable[[int], None]
+
+
+class Staged(NamedTuple):
+    """A table of the index, and how its rows are read from the staging files: each once, in the order of its key."""
+
+    table: str
+    columns: str
+    cells: tuple[str, ...]
+    view: str
+    key: str
+
+    def ordered(self, values: str) -> str:
+        """The query for these expressions over the cells of each row."""
+        return f"SELECT {values} FROM {self.view} GROUP BY {self.key} ORDER BY {self.key}"
+
+
+# One row a reference; which of several rows of one contact stays depends on the rows alone, not on their order.
+STAGED = (
+    Staged("suggestion_key", "k, ref", ("k", "ref"), "all_key", "k, ref"),
+    Staged("suggestion_contact", "ref, doc", ("ref", "max(doc)"), "all_contact", "ref"),
+    Staged(
+        "suggestion_word",
+        "t, family, given, place",
+        ("t", "sum(family)", "sum(given)", "sum(place)"),
+        "all_word",
+        "t",
+    ),
+)
 
 
 class Stage:
@@ -66,7 +95,7 @@ class Stage:
 
     def add_words(self, words: Counter[Word]) -> None:
         """Stages counts of words."""
-        self._write("INSERT INTO staged_word VALUES (:t, :family, :given, :place)", word_rows(words))
+        self._write("INSERT INTO staged_word VALUES (?, ?, ?, ?)", word_rows(words))
 
     def close(self) -> None:
         """Leaves the file to who reads it."""
@@ -148,7 +177,16 @@ _stage: Stage | None = None
 
 def _start_worker(folder: Path) -> None:
     global _stage  # noqa: PLW0603 - the pool's own way to keep one file per process
+    Thread(target=_end_with_parent, daemon=True).start()
     _stage = Stage(folder / f"worker-{os.getpid()}.db")
+
+
+def _end_with_parent() -> None:
+    """A pool's process does not notice that its parent was killed, and would wait for work for ever."""
+    parent = parent_process()
+    if parent:
+        parent.join()
+        os._exit(1)
 
 
 def _work(batch: list[Raw]) -> Counter[Word]:

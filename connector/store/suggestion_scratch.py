@@ -1,0 +1,68 @@
+"""A folder for the files of a rebuild: gone when it ends, and cleared by the next one when it was killed."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from shutil import rmtree
+from tempfile import gettempdir, mkdtemp
+from typing import TextIO
+
+PREFIX = "connector-index-"
+_LOCK = "lock"
+
+
+@contextmanager
+def scratch() -> Iterator[Path]:
+    """A new folder among the temporary files; those that killed processes left there are cleared first.
+
+    Whoever holds the lock in a folder lives: the system gives it back however a process ends, and it holds across
+    containers, where process ids say nothing.
+    """
+    _clear_abandoned()
+    folder, lock = _held_folder()
+    try:
+        yield folder
+    finally:
+        rmtree(folder)
+        lock.close()
+
+
+def _held_folder() -> tuple[Path, TextIO]:
+    while True:
+        folder = Path(mkdtemp(prefix=PREFIX))
+        try:
+            lock = (folder / _LOCK).open("w", encoding="ascii")
+        except FileNotFoundError:
+            continue  # another process took it for abandoned, between its making and its lock
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if folder.exists():
+            return folder, lock
+        lock.close()
+
+
+def _clear_abandoned() -> None:
+    for folder in Path(gettempdir()).glob(f"{PREFIX}*"):
+        lock = _lock_of_nobody(folder)
+        if lock:
+            rmtree(folder, ignore_errors=True)  # whatever cannot be removed is no reason not to build
+            lock.close()
+
+
+def _lock_of_nobody(folder: Path) -> TextIO | None:
+    """The lock of a folder that is ours and that nobody holds; None for any other."""
+    try:
+        if folder.lstat().st_uid != os.geteuid():
+            return None
+        lock = (folder / _LOCK).open("a", encoding="ascii")
+    except OSError:
+        return None  # gone in this moment, or not a folder
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        lock.close()
+        return None
+    return lock

@@ -1,0 +1,87 @@
+"""A rebuild's files are gone when it ends, and those of a killed one when the next begins."""
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from connector.store.suggestion_scratch import scratch
+
+HOLDER = """
+from connector.store.suggestion_scratch import scratch
+with scratch() as folder:
+    (folder / "here.db").write_text("staged")
+    print(folder, flush=True)
+    input()
+"""
+
+ENDLESS = """
+import sys
+from itertools import count
+from pathlib import Path
+from connector.domain.matching import ContactFacts
+from connector.store import suggestion_stage
+suggestion_stage.WORTH_PROCESSES = suggestion_stage.BATCH = 1
+people = (ContactFacts(str(number), "Ann", "Zwick") for number in count())
+suggestion_stage.stage(people, Path(sys.argv[1]), 2, lambda done: print(done, flush=True) if done == 1 else None)
+"""
+
+
+@pytest.fixture(autouse=True)
+def temporary_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr("tempfile.tempdir", None)
+    return tmp_path
+
+
+def test_the_folder_is_gone_in_the_end(temporary_files: Path) -> None:
+    with scratch() as folder:
+        (folder / "here.db").touch()
+        assert folder.parent == temporary_files
+    assert list(temporary_files.iterdir()) == []
+
+
+def test_what_a_killed_process_left_is_cleared_and_what_a_living_one_holds_is_not(temporary_files: Path) -> None:
+    killed, left = _holder()
+    living, held = _holder()
+    killed.send_signal(signal.SIGKILL)
+    killed.communicate()
+    assert (left / "here.db").exists()
+    with scratch() as folder:
+        assert set(temporary_files.iterdir()) == {held, folder}
+        assert (held / "here.db").read_text() == "staged"
+    living.communicate("\n")
+    assert living.returncode == 0
+    assert list(temporary_files.iterdir()) == []
+
+
+def test_a_folder_of_an_older_release_without_a_lock_is_cleared_and_a_file_is_not(temporary_files: Path) -> None:
+    (temporary_files / "connector-index-old").mkdir()
+    (temporary_files / "connector-index-old" / "worker-7.db").touch()
+    (temporary_files / "connector-index-notes").touch()
+    (temporary_files / "connector-suggest-other").mkdir()
+    with scratch() as folder:
+        assert set(temporary_files.iterdir()) == {
+            temporary_files / "connector-index-notes",
+            temporary_files / "connector-suggest-other",
+            folder,
+        }
+
+
+def test_the_other_processes_of_a_killed_rebuild_end_with_it(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", ENDLESS, str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+        assert process.stdout
+        assert process.stdout.readline() == b"1\n"
+        assert list(tmp_path.glob("worker-*.db"))
+        process.kill()
+        # They hold the other end of the pipe: it is closed when the last of them is gone.
+        assert process.communicate(timeout=120)[0] == b""
+
+
+def _holder() -> tuple[subprocess.Popen[str], Path]:
+    process = subprocess.Popen([sys.executable, "-c", HOLDER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert process.stdout
+    return process, Path(process.stdout.readline().strip())
