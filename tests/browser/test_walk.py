@@ -16,6 +16,7 @@ pytestmark = pytest.mark.browser
 AXE = Axe()
 ONLY_VIOLATIONS: dict[str, Any] = {"resultTypes": ["violations"], "selectors": False}
 
+CUT_TABLES = "[...document.querySelectorAll('.scroll')].filter(e => e.scrollWidth > e.clientWidth).length"
 TOO_WIDE = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
 
 
@@ -67,7 +68,7 @@ def addresses(ids: dict[str, str]) -> list[str]:
 def test_every_page_is_clean_for_axe_and_fits_its_window(
     browser: Any, shown_desk: Desk, width: int, scheme: str
 ) -> None:
-    """No violation, no complaint of the browser (its policy included), nothing that scrolls sideways.
+    """No violation, no complaint of the browser (its policy included), nothing and no table that scrolls sideways.
 
     The wide window is looked at once more at half its width: that is what zooming to 200 % makes of it.
     """
@@ -84,6 +85,8 @@ def test_every_page_is_clean_for_axe_and_fits_its_window(
             if page.evaluate(TOO_WIDE):
                 found.append(f"{path}: wider than its window of {shown}")
         page.set_viewport_size({"width": width, "height": 900})
+        if page.evaluate(CUT_TABLES):
+            found.append(f"{path}: a table that scrolls sideways at {width}")
     assert found == []
     assert complaints == []
     page.context.close()
