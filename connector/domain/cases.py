@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from connector.domain.channels import AuthorRole, Direction, Kind, Visibility
 from connector.domain.events import Event
@@ -120,16 +120,13 @@ def figures(items: Iterable[Item]) -> Figures | None:
     The response clock starts at the customer's first words, also when the brand spoke before; only a person's answer
     stops it, or the answering of the call. Deleted items count: they were said.
     """
-    spoken = sorted(
-        (item for item in items if item.kind is not None), key=lambda item: (item.occurred_at or 0, item.id)
-    )
+    spoken = _in_order(items)
     inbound = [item for item in spoken if item.is_inbound]
     if not inbound:
         return None
     first = inbound[0]
     began = first.occurred_at or 0
-    outbound = [item.occurred_at or 0 for item in spoken if item.direction == Direction.OUTBOUND and _counts(item)]
-    answers = [moment for item in spoken if (moment := answered_at(item)) is not None and moment >= began]
+    outbound = _outbound(spoken)
     return Figures(
         channel=first.channel,
         source=first.source,
@@ -138,11 +135,49 @@ def figures(items: Iterable[Item]) -> Figures | None:
         opened_at=began,
         first_inbound_at=began,
         last_inbound_at=inbound[-1].occurred_at or 0,
-        first_response_at=min(answers, default=None),
+        first_response_at=min(_answers(began, spoken), default=None),
         last_outbound_at=max(outbound, default=None),
-        moved_to_private_at=_moved_to_private(first, spoken),
+        moved_to_private_at=min(_private(first.visibility, began, spoken), default=None),
         inbound_touches=len(inbound),
         outbound_touches=len(outbound),
+    )
+
+
+Counted = tuple[object, ...]
+
+
+def counted(item: Item) -> Counted:
+    """What of an item goes into the figures of its case: while this stays, they stay."""
+    return (
+        item.kind, item.direction, item.author_role, item.occurred_at, item.visibility, item.channel, item.source,
+        item.duration_seconds, item.extra,
+    )  # fmt: skip
+
+
+def figures_with(known: Figures, more: Iterable[Item]) -> Figures | None:
+    """The figures of a case that these interactions came to as well, without a look at all the others.
+
+    None where that look is needed: the customer's words among them are not later than the first ones, or may bring
+    another subject.
+    """
+    spoken = _in_order(more)
+    inbound = [item for item in spoken if item.is_inbound]
+    began, last = known.first_inbound_at, known.last_inbound_at
+    if inbound and (inbound[0].occurred_at or 0) <= began:
+        return None
+    subject = _subject(inbound)
+    if subject and known.subject and (inbound[0].occurred_at or 0) <= last:
+        return None
+    outbound = _outbound(spoken)
+    return replace(
+        known,
+        subject=known.subject or subject,
+        last_inbound_at=max([last, *(item.occurred_at or 0 for item in inbound)]),
+        first_response_at=_earliest(known.first_response_at, _answers(began, spoken)),
+        last_outbound_at=max([*_known(known.last_outbound_at), *outbound], default=None),
+        moved_to_private_at=_earliest(known.moved_to_private_at, _private(known.visibility, began, spoken)),
+        inbound_touches=known.inbound_touches + len(inbound),
+        outbound_touches=known.outbound_touches + len(outbound),
     )
 
 
@@ -156,8 +191,29 @@ def answered_at(item: Item) -> int | None:
     return None
 
 
+def _in_order(items: Iterable[Item]) -> list[Item]:
+    spoken = (item for item in items if item.kind is not None)
+    return sorted(spoken, key=lambda item: (item.occurred_at or 0, item.id))
+
+
+def _outbound(spoken: Sequence[Item]) -> list[int]:
+    return [item.occurred_at or 0 for item in spoken if item.direction == Direction.OUTBOUND and _counts(item)]
+
+
 def _counts(item: Item) -> bool:
     return item.author_role in (AuthorRole.AGENT, AuthorRole.UNKNOWN)
+
+
+def _answers(began: int, spoken: Sequence[Item]) -> list[int]:
+    return [moment for item in spoken if (moment := answered_at(item)) is not None and moment >= began]
+
+
+def _known(moment: int | None) -> list[int]:
+    return [] if moment is None else [moment]
+
+
+def _earliest(known: int | None, more: Sequence[int]) -> int | None:
+    return min([*_known(known), *more], default=None)
 
 
 def _subject(inbound: Sequence[Item]) -> str | None:
@@ -169,9 +225,9 @@ def _subject(inbound: Sequence[Item]) -> str | None:
     return None
 
 
-def _moved_to_private(first: Item, spoken: Sequence[Item]) -> int | None:
-    if first.visibility != Visibility.PUBLIC:
-        return None
-    began = first.occurred_at or 0
+def _private(begun_in: str | None, began: int, spoken: Sequence[Item]) -> list[int]:
+    """When something was said in private in a case that began in public."""
+    if begun_in != Visibility.PUBLIC:
+        return []
     private = (item.occurred_at or 0 for item in spoken if item.visibility == Visibility.PRIVATE)
-    return min((moment for moment in private if moment >= began), default=None)
+    return [moment for moment in private if moment >= began]

@@ -5,10 +5,11 @@ Each event counts once: its unique key in the table of events decides, in the sa
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from connector.domain.cases import Figures, figures, thread_of
+from connector.domain.cases import Figures, counted, figures, figures_with, thread_of
 from connector.domain.channels import CONTENT, Channel, Kind, Visibility
 from connector.domain.items import Item, absorb, fill_in, is_of_another, may_be_one, placeholder, reference_of
 from connector.errors import AuthorDiffers
@@ -150,24 +151,55 @@ def _write(board: Board) -> None:
 
 
 def _figures(board: Board) -> set[str]:
-    """Works out the figures of every case that was touched, from its interactions; the ids of those that changed."""
-    touched = board.touched_cases | board.new_cases
-    board.load_cases(touched)
-    members: dict[str, list[Item]] = {each: [] for each in touched}
-    in_new_cases = (item for item in board.items.values() if item.case_id in board.new_cases)
-    for item in (*in_new_cases, *items_of_cases(board.uow, touched - board.new_cases)):
-        members[item.case_id or ""].append(item)
+    """Works out the figures of every case that was touched; the ids of those that changed."""
+    board.load_cases(board.touched_cases)
+    touched = {
+        case_id: case
+        for case_id in sorted(board.touched_cases | board.new_cases)
+        if (case := board.cases.get(case_id)) is not None and case.origin == "connector"
+    }
+    grown = _grown(board, touched)
+    anew = _anew(board, touched.keys() - grown.keys())
     changed = []
-    for case_id in sorted(touched):
-        case = board.cases.get(case_id)
-        now = figures(members[case_id])
-        if case is None or now is None or case.origin != "connector":
+    for case_id, case in touched.items():
+        now = grown.get(case_id) or anew[case_id]
+        if now is None:
             continue
         _note_opening(board, case, now)
         if case_id in board.new_cases or now != _kept(case):
             changed.append((case_id, now))
     write_figures(board.uow, changed)
     return {case_id for case_id, _ in changed} | board.reopened
+
+
+def _grown(board: Board, touched: Mapping[str, CaseRow]) -> dict[str, Figures]:
+    """The figures of those cases that something only came to: what was said in them before, thousands of times perhaps,
+    need not be read again."""
+    came: dict[str, list[Item]] = defaultdict(list)
+    otherwise = set(board.new_cases)
+    for item in board.items.values():
+        before, counts = board.counted_before.get(item.id, (None, None))
+        if before is not None and (item.case_id != before or counted(item) != counts):
+            otherwise.add(before)
+        if item.case_id is not None and item.case_id != before:
+            came[item.case_id].append(item)
+    grown = {}
+    for case_id in touched.keys() - otherwise:
+        kept = _kept(touched[case_id])
+        found = figures_with(kept, came[case_id]) if kept else None
+        if found is not None:
+            grown[case_id] = found
+    return grown
+
+
+def _anew(board: Board, case_ids: Collection[str]) -> dict[str, Figures | None]:
+    """The figures of these cases from all that was said in them."""
+    members: dict[str, list[Item]] = {each: [] for each in case_ids}
+    new = board.new_cases.intersection(case_ids)
+    in_new_cases = (item for item in board.items.values() if item.case_id in new)
+    for item in (*in_new_cases, *items_of_cases(board.uow, set(case_ids) - new)):
+        members[item.case_id or ""].append(item)
+    return {case_id: figures(items) for case_id, items in members.items()}
 
 
 def _note_opening(board: Board, case: CaseRow, now: Figures) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from connector.domain.cases import DAY_MS, Conversation, KnownCase
+from connector.domain.cases import DAY_MS, Conversation, Counted, KnownCase, counted
 from connector.domain.channels import Kind, Visibility
 from connector.domain.events import Event, to_millis
 from connector.domain.items import TARGETING, Item, fingerprint
@@ -116,6 +116,7 @@ class Board:
     changed_profiles: set[str] = field(default_factory=set)
     handles: dict[tuple[str, str], HandleSeen] = field(default_factory=dict)
     items: dict[str, Item] = field(default_factory=dict)
+    counted_before: dict[str, tuple[str | None, Counted]] = field(default_factory=dict)
     new_items: set[str] = field(default_factory=set)
     touched_items: set[str] = field(default_factory=set)
     shown_items: set[str] = field(default_factory=set)
@@ -135,11 +136,15 @@ class Board:
         """Reads the items of these ids that are not here yet."""
         missing = {each for each in ids if each not in self.items}
         if missing:
-            self.items.update(load_items(self.uow, missing))
+            for item in load_items(self.uow, missing).values():
+                self.adopt_item(item)
 
     def adopt_item(self, item: Item) -> Item:
         """The item as it stands here, which is newer than the one just read."""
-        return self.items.setdefault(item.id, item)
+        if item.id not in self.items:
+            self.items[item.id] = item
+            self.counted_before[item.id] = (item.case_id, counted(item))
+        return self.items[item.id]
 
     def change(self, item: Item) -> None:
         """Notes that the item must be written, shown in the CRM again and counted in its case."""

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector.domain.cases import DAY_MS, KnownCase, Placement, figures, place, place_answer
+from connector.domain.cases import DAY_MS, KnownCase, Placement, figures, figures_with, place, place_answer
 from connector.domain.channels import Direction, Kind
 from connector.domain.events import Author, Event
 from connector.domain.items import Item, absorb, placeholder, reference_of
@@ -127,6 +127,44 @@ def test_placeholders_count_for_nothing() -> None:
     found = figures([item(), item(kind=None, occurred_at=1)])
     assert found is not None
     assert (found.inbound_touches, found.opened_at) == (1, 10)
+
+
+ITEMS = st.lists(
+    st.builds(
+        item,
+        id=st.uuids().map(str),
+        kind=st.sampled_from(["message", "message", "call", None]),
+        direction=st.sampled_from(["inbound", "outbound"]),
+        author_role=st.sampled_from(["customer", "agent", "bot"]),
+        visibility=st.sampled_from(["public", "private"]),
+        channel=st.sampled_from(["social", "phone"]),
+        occurred_at=st.integers(1, 9),
+        duration_seconds=st.sampled_from([None, 0, 30]),
+        extra=st.sampled_from(["{}", "{}", '{"subject": "Late"}', '{"subject": "Lost"}', '{"queue_wait_s": 0}']),
+    ),
+    max_size=6,
+)
+
+
+@given(ITEMS, ITEMS)
+def test_figures_grown_by_what_came_are_those_of_everything(before: list[Item], came: list[Item]) -> None:
+    known = figures(before)
+    if known is not None:
+        grown = figures_with(known, came)
+        assert grown in (None, figures([*before, *came]))
+
+
+def test_figures_grow_by_what_comes_later_without_a_look_back() -> None:
+    begun = [item(extra='{"subject": "Late"}'), item(direction="outbound", author_role="agent", occurred_at=12)]
+    known = figures(begun)
+    assert known is not None
+    for came in (
+        item(occurred_at=20),
+        item(occurred_at=20, extra='{"subject": "Re: Late"}'),
+        item(direction="outbound", author_role="agent", occurred_at=1),
+        item(direction="outbound", author_role="agent", occurred_at=20),
+    ):
+        assert figures_with(known, [came]) == figures([*begun, came])
 
 
 @given(st.permutations([(1, "Bakes"), (2, None), (3, "Sails"), (3, "Rows")]))
