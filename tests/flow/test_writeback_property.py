@@ -1,4 +1,5 @@
-"""Whatever happens in whatever order, with an org that fails: it ends up holding exactly what the store projects."""
+"""Whatever happens in whatever order, with an org that fails: it ends up holding exactly what the store projects, no
+contact without a link but what a person chose there, and every such choice that is not ours to change."""
 
 from __future__ import annotations
 
@@ -9,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
@@ -18,7 +20,7 @@ from connector.flows.consent.upkeep import expire_due
 from connector.flows.writeback import drain_once
 from tests.conftest import FakeClock, open_quickly
 from tests.crm_org import TestOrg
-from tests.flow.crm_desk import CASE, CrmDesk, case_id_of, crm_desk, said_id_of
+from tests.flow.crm_desk import CASE, CONTACT, CrmDesk, case_id_of, crm_desk, said_id_of
 
 ACCOUNTS, PEOPLE = 2, 2
 FAULTS = ("unavailable", "rate_limited", "lost_answer", "truncated", "short_list", "expired_token", "html", "row_lock")
@@ -31,6 +33,7 @@ STEPS = st.lists(
         st.tuples(st.sampled_from(["yes", "no", "withdraw"]), st.integers(0, ACCOUNTS - 1), st.integers(0, PEOPLE - 1)),
         st.tuples(st.just("merge"), st.integers(0, PEOPLE - 1), st.integers(0, PEOPLE - 1)),
         st.tuples(st.sampled_from(["delete contact", "years pass", "sync"]), st.integers(0, PEOPLE - 1), st.just(0)),
+        st.tuples(st.just("choose"), st.integers(0, ACCOUNTS - 1), st.integers(0, PEOPLE)),
         st.tuples(st.just("drain"), st.integers(0, len(FAULTS)), st.integers(1, 2)),
     ),
     min_size=4,
@@ -48,6 +51,8 @@ class World:
     accounts: list[str]
     gone: set[str] = field(default_factory=set)
     cases: dict[str, int] = field(default_factory=dict)
+    chosen: dict[str, set[str | None]] = field(default_factory=dict)
+    kept: dict[str, str | None] = field(default_factory=dict)
 
     def do(self, step: Step) -> None:
         what, first, second = step
@@ -64,6 +69,7 @@ class World:
     def do_yes(self, account: int, person: int) -> None:
         if self.people[person] not in self.gone:
             self._answer(self.crm.yes, account, person)
+            self._no_longer_theirs(account, self.people[person])
 
     def do_no(self, account: int, person: int) -> None:
         self._answer(self.crm.no, account, person)
@@ -83,12 +89,36 @@ class World:
             assert self.crm.org is not None
             self.crm.org.merge(kept, lost)
             self.gone.add(lost)
+            self.kept.clear()
+            for chosen in self.chosen.values():
+                chosen.update({kept} if lost in chosen else ())
 
     def do_delete_contact(self, person: int, _: int) -> None:
         if self.people[person] not in self.gone:
             assert self.crm.org is not None
             self.crm.org.delete("Contact", self.people[person])
             self.gone.add(self.people[person])
+            self.kept.clear()
+
+    def do_choose(self, account: int, person: int) -> None:
+        """A person in the CRM puts a contact on the case, or takes it off, and that is read."""
+        assert self.crm.org is not None
+        case, contact = case_id_of(self.accounts[account]), [*self.people, None][person]
+        found = self.crm.org.rows(f"SELECT Id FROM Case WHERE Connector_Key__c = '{case}'")
+        if not found or contact in self.gone:
+            return
+        self.crm.org.change("Case", found[0]["Id"], ContactId=contact)
+        self.crm.sync()
+        self.chosen.setdefault(case, set()).add(contact)
+        self.kept.pop(case, None)
+        if (CASE, case) in self.crm.theirs():
+            self.kept[case] = contact
+
+    def _no_longer_theirs(self, account: int, contact: str) -> None:
+        """Once the customer agreed to the very contact that a person chose, the link decides about it."""
+        case = case_id_of(self.accounts[account])
+        if self.kept.get(case) == contact:
+            del self.kept[case]
 
     def do_years_pass(self, _: int, __: int) -> None:
         self.clock.move(days=365 * 3)
@@ -104,6 +134,10 @@ class World:
             self.crm.org.faults({"fault": FAULTS[fault], "on": ["collections"], "count": count})
         drain_once(self.crm.ctx, flush=True)
         self.crm.org.faults()
+
+
+def without_contact(record: dict[str, Any], is_theirs: bool) -> dict[str, Any]:
+    return {name: value for name, value in record.items() if not (is_theirs and name == CONTACT[CASE])}
 
 
 # A removal whose answer was lost, seen by the next reading.
@@ -132,7 +166,11 @@ def test_the_org_ends_as_the_store_projects(shared_org: TestOrg, migrated_file: 
         assert crm.send().dead == 0
         crm.sync()
         crm.send()
-        assert crm.held() == crm.wanted()
-        named = crm.contacts_in_org() - {None}
-        assert named <= {link.contact_id for link in crm.links() if link.state == "active"}
+        held, theirs = crm.held(), crm.theirs()
+        assert {each: without_contact(record, each in theirs) for each, record in held.items()} == crm.wanted()
+        linked = {link.contact_id for link in crm.links() if link.state == "active"}
+        for (obj, key), record in held.items():
+            allowed = world.chosen.get(key, set()) if (obj, key) in theirs else linked
+            assert record[CONTACT[obj]] in {None, *allowed}
+        assert {case: held[CASE, case]["ContactId"] for case in world.kept} == world.kept
         assert len([obj for obj, _ in crm.held() if obj == CASE]) == ACCOUNTS + sum(world.cases.values())
