@@ -34,6 +34,8 @@ _OWN_KEY = text(
     " AND c.relnamespace = current_schema()::regnamespace AND has_schema_privilege(c.relnamespace, 'CREATE')"
     " AND pg_has_role(c.relowner, 'USAGE')"
     " AND (SELECT count(*) FROM pg_index WHERE indrelid = c.oid) = 1"
+    # A subscriber knows the tables that were published, not those that are made now.
+    " AND NOT EXISTS (SELECT FROM pg_publication_tables WHERE schemaname = current_schema() AND tablename = c.relname)"
     " AND NOT EXISTS (SELECT FROM pg_depend WHERE refclassid = 'pg_class'::regclass AND refobjid = c.oid"
     " AND classid NOT IN ('pg_class'::regclass, 'pg_type'::regclass, 'pg_constraint'::regclass))"
 )

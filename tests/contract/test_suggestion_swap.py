@@ -89,6 +89,7 @@ def test_a_reader_that_never_ends_makes_the_rebuild_give_up_with_the_old_index(
         "CREATE INDEX by_reference ON suggestion_key (ref)",
         "GRANT SELECT ON suggestion_word TO PUBLIC",
         "ALTER TABLE suggestion_key SET (fillfactor = 90)",
+        "CREATE PUBLICATION of_all FOR ALL TABLES",
     ],
 )
 def test_a_table_that_somebody_added_to_is_filled_where_it_is(postgres_store: Store, added: str) -> None:
