@@ -19,9 +19,10 @@ from typing import Any
 import psycopg
 from psycopg_pool import ConnectionPool
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from connector.errors import StoreBusy
-from connector.store.unit_of_work import Store, as_store_error
+from connector.store.unit_of_work import Store, all_in_use, as_store_error
 
 POSTGRES_CONNECTIONS = 8
 RECONNECT_SECONDS = 2
@@ -196,6 +197,8 @@ class _Grouped:
     def _connect(self) -> sqlite3.Connection:
         try:
             pooled = self._store.engine.raw_connection()
+        except PoolTimeout as error:
+            raise all_in_use() from error
         except OperationalError as error:
             raise as_store_error(error) from error
         connection = pooled.driver_connection

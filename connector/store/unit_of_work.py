@@ -17,6 +17,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DatabaseError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from connector.errors import Misconfigured, StoreBusy
 
@@ -103,11 +104,13 @@ class Store:
     def begin(self) -> Iterator[UnitOfWork]:
         """A write transaction; commits at the end, rolls back on any exception.
 
-        Raises StoreBusy when the database is locked, full or away.
+        Raises StoreBusy when the database is locked, full or away, or all connections to it are in use for long.
         """
         try:
             with self.turn(), self.engine.begin() as connection:
                 yield UnitOfWork(connection)
+        except PoolTimeout as error:
+            raise all_in_use() from error
         except DatabaseError as error:
             if not _is_fault(error):
                 raise
@@ -119,6 +122,8 @@ class Store:
         try:
             with self.engine.connect().execution_options(read_only=True) as connection:
                 yield connection
+        except PoolTimeout as error:
+            raise all_in_use() from error
         except DatabaseError as error:
             if not _is_fault(error):
                 raise
@@ -173,6 +178,11 @@ _FAULTS: tuple[tuple[tuple[str, ...], str, float], ...] = (
 def _is_fault(error: DatabaseError) -> bool:
     # SQLite says "not a database" by the base class; the other subclasses tell of what we asked, not of the database.
     return isinstance(error, OperationalError) or type(error) is DatabaseError
+
+
+def all_in_use() -> StoreBusy:
+    """What a process says that waited in vain for one of its own connections."""
+    return StoreBusy("All connections to the store are in use; senders will send again.", retry_after=5)
 
 
 def as_store_error(error: DatabaseError) -> StoreBusy:
