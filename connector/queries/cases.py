@@ -22,7 +22,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.sql.functions import coalesce
 
-from connector.queries.paging import COUNTED, Page, page
+from connector.queries.paging import COUNTED, LARGEST, Page, page
 from connector.store.tables import case_events, cases, crm_contacts, crm_users, interactions, links, social_profiles
 
 WAITING = and_(
@@ -104,15 +104,12 @@ def case_with_number(connection: Connection, number: str) -> str | None:
     return str(found) if found is not None else None
 
 
-def conversation(connection: Connection, case_id: str, *, limit: int = 500) -> list[RowMapping]:
-    """What was said in a case, oldest first: its own messages, at most the latest ``limit``."""
-    latest = (
-        select(interactions)
-        .where(interactions.c.case_id == case_id, interactions.c.kind.is_not(None))
-        .order_by(interactions.c.occurred_at.desc(), interactions.c.id.desc())
-        .limit(limit)
-    )
-    return list(reversed(connection.execute(latest).mappings().all()))
+def conversation(connection: Connection, case_id: str, *, cursor: str | None = None, limit: int = LARGEST) -> Page:
+    """What was said in a case, oldest first: its latest messages, or with a cursor those before them."""
+    statement = select(interactions).where(interactions.c.case_id == case_id, interactions.c.kind.is_not(None))
+    order = [interactions.c.occurred_at, interactions.c.id]
+    latest = page(connection, statement, order, cursor=cursor, limit=limit, descending=True)
+    return Page(latest.rows[::-1], latest.next)
 
 
 def parent_post(connection: Connection, row: RowMapping) -> RowMapping | None:

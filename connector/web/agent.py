@@ -101,10 +101,12 @@ def case(case_id: str) -> str:
     ctx = context()
     with ctx.store.read() as connection:
         row = _known(connection, case_id)
+        said = cases.conversation(connection, case_id, cursor=cursor())
         return render_template(
             "case.html",
             section="inbox" if row["origin"] == "connector" else "cases",
-            said=cases.conversation(connection, case_id),
+            said=said.rows,
+            earlier=said.next,
             parent=cases.parent_post(connection, row),
             events=cases.history(connection, case_id),
             others=cases.neighbours(connection, row),
@@ -119,7 +121,7 @@ def peek(case_id: str) -> str:
     ctx = context()
     with ctx.store.read() as connection:
         row = _known(connection, case_id)
-        said = cases.conversation(connection, case_id, limit=PEEKED)
+        said = cases.conversation(connection, case_id, limit=PEEKED).rows
         return render_template("_peek.html", said=said, **_who(ctx, connection, row))
 
 

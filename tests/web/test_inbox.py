@@ -67,3 +67,19 @@ def test_every_row_leads_to_its_case_and_names_its_peek(site: Site, seed: Seed, 
     ids = small_world(seed)
     page = site.as_user("agent").get("/inbox").text
     assert f'href="/cases/{ids[name]}" data-peek="/cases/{ids[name]}/peek"' in page
+
+
+def test_a_long_case_shows_its_latest_words_and_leads_to_those_before(site: Site, seed: Seed) -> None:
+    """Two hundred messages a page, oldest first; each message stands on one page."""
+    profile = seed.profile("endless")
+    case = seed.case(profile, opened={"hours": 30})
+    for number in range(450):
+        seed.say(case, f"word-{number:03}", ago={"minutes": 500 - number}, profile_id=profile)
+    client, pages, address = site.as_user("agent"), [], f"/cases/{case}?done=yes"
+    while address:
+        text = client.get(address).text
+        pages.append(re.findall(r"word-(\d{3})", text))
+        found = re.search(r'href="([^"]+)">Earlier messages', text)
+        address = found[1] if found else ""
+    assert [len(page) for page in pages] == [200, 200, 50]
+    assert [word for page in reversed(pages) for word in page] == [f"{number:03}" for number in range(450)]
