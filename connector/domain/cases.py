@@ -1,8 +1,8 @@
 """Which case an event belongs to, when a case opens or reopens, and the figures that follow from its interactions.
 
 A case is one customer's matter in one thread. Its key is (network, scope, thread, profile): another person's comment
-in the same thread is that person's own case. The figures are always worked out from the interactions as they stand, so
-they do not depend on the order in which those came.
+in the same thread is that person's own case. The figures are always those of the interactions as they stand, so they do
+not depend on the order in which those came; what comes later is added to them, all else has them worked out anew.
 """
 
 from __future__ import annotations
