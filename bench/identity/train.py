@@ -43,6 +43,8 @@ STATED = {
     "phone.equal_end": (_telling(95, 100), "judged 95 of 100: as before, and the country is not known"),
     "order.equal": (_telling(95, 100), "judged 95 of 100: numbers are mistyped, and orders are gifts"),
     "phone.end_in_handle": (2.0, "judged: four digits and more are often a year or a date"),
+    "shown.initial_same": (2.2, "judged: nine in ten write their own middle initial, one namesake in ten shares it"),
+    "shown.initial_other": (-2.2, "judged: as before, the other way round"),
     "warning.mixed_script": (-2.5, "judged: perhaps somebody's imitation"),
     "proof.network": (20.0, "rank, not rate: with the next line above all that other evidence can weigh"),
     "proof.elsewhere": (-60.0, "rank, not rate: the network says that it is somebody else's account"),
@@ -58,8 +60,18 @@ NEVER_NEGATIVE = (
     "place.country",
     "place.in_handle",
     "bio.",
+    "shown.first_alike",
 )
-NEVER_POSITIVE = ("left.", "rarity.", "shown.rarity", "shown.rest", "place.other", "edges.clash", "rest.other")
+NEVER_POSITIVE = (
+    "left.",
+    "rarity.",
+    "shown.rarity",
+    "shown.rest",
+    "also.cut_out",
+    "place.other",
+    "edges.clash",
+    "rest.other",
+)
 
 
 @dataclass

@@ -72,6 +72,44 @@ def test_a_place_decides_between_namesakes(engine: SuggestionEngine) -> None:
     assert found[0].score > 2 * found[1].score
 
 
+def test_a_middle_initial_that_is_shown_tells_namesakes_apart() -> None:
+    people = [*PEOPLE, person("mk", "Mary K.", "Marchbanks"), person("mt", "Mary T.", "Marchbanks")]
+    with engine_over(people) as engine:
+        for initial, right in (("K", "mk"), ("T", "mt")):
+            first = engine.suggest(ProfileQuery(handle="4711", display_name=f"Mary {initial}. Marchbanks"))[0]
+            assert first.contact_id == right
+            assert first.score > 0.5
+            assert any("middle initial is the same" in reason.detail for reason in first.reasons)
+
+
+def test_a_first_name_that_begins_alike_is_likelier_than_any_other() -> None:
+    people = [*PEOPLE, person("san", "Sander", "Marchbanks"), person("zoe", "Zoe", "Marchbanks")]
+    with engine_over(people) as engine:
+        found = engine.suggest(ProfileQuery(handle="4711", display_name="Sandy Marchbanks"))
+    assert found[0].contact_id == "san"
+    assert any("begins alike" in reason.detail for reason in found[0].reasons)
+
+
+def test_a_name_inside_of_a_longer_one_that_is_shown_counts_for_nobody() -> None:
+    people = [*PEOPLE, person("san", "Sander", "Marchbanks"), person("and", "Andy", "Marchbanks")]
+    with engine_over(people) as engine:
+        found = engine.suggest(ProfileQuery(handle="the_sandymarchbanks", display_name="Sandy Marchbanks"))
+    assert found[0].contact_id == "san"
+
+
+@pytest.mark.parametrize("bio", ["Born in Florida", "5th-generation Floridian", "florida, mostly"])
+def test_a_bio_that_names_a_place_or_its_people_tells_namesakes_apart(bio: str) -> None:
+    people = [
+        *PEOPLE,
+        person("m1", "Mary", "Marchbanks", state="Ohio"),
+        person("m2", "Mary", "Marchbanks", state="Florida"),
+    ]
+    with engine_over(people) as engine:
+        found = engine.suggest(ProfileQuery(handle="4711", display_name="Mary Marchbanks", bio=bio))
+    assert found[0].contact_id == "m2"
+    assert found[0].score > found[1].score
+
+
 def test_a_place_explains_itself_and_not_the_name_before_it() -> None:
     people = [*PEOPLE, person("plc", "Wanda", "Quorum", city="Tanglewood")]
     with engine_over(people) as opened:
@@ -191,6 +229,10 @@ def test_an_excluded_contact_leaves_the_probability_to_the_others(engine: Sugges
         ProfileQuery(handle="fundacionkestrel"),
         ProfileQuery(handle="4711", display_name="Stiftung Kestrel"),
         ProfileQuery(handle="4711", display_name="Università Kestrel"),
+        ProfileQuery(handle="KestrelGmbH"),
+        ProfileQuery(handle="kestrel_fc", display_name="Kestrel Bakery"),
+        ProfileQuery(handle="rupert", display_name="Energy and Commerce"),
+        ProfileQuery(handle="4711", display_name="Kestrel Feuerwehr"),
     ],
 )
 def test_nobody_is_behind_a_brand(profile: ProfileQuery, engine: SuggestionEngine) -> None:
@@ -204,6 +246,10 @@ def test_nobody_is_behind_a_brand(profile: ProfileQuery, engine: SuggestionEngin
         (ProfileQuery(handle="4711", display_name="Annika Thorvaldsen, Museum"), "ann"),
         (ProfileQuery(handle="wanda_institute"), "ins"),
         (ProfileQuery(handle="4711", display_name="Wanda Institute"), "ins"),
+        (ProfileQuery(handle="AnnikaThorvaldsenGmbH"), "ann"),
+        (ProfileQuery(handle="AnnikaThorvaldsenTravelFitness"), "ann"),
+        (ProfileQuery(handle="4711", display_name="Annika Thorvaldsen Travel & Food"), "ann"),
+        (ProfileQuery(handle="annikathorvaldsen", display_name="Travel"), "ann"),
     ],
 )
 def test_a_person_with_an_organisations_word_stays_a_person(profile: ProfileQuery, contact_id: str) -> None:

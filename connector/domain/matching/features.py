@@ -62,7 +62,9 @@ def _handle(
         for step in (1, 3, 6):
             if left >= step:
                 found[f"also.left_{step}"] = 1.0
-        if shown not in {"first_last", "pet_last"} and reading.pattern != "none":
+        if reading.first and _cut_out(view, reading):
+            found["also.cut_out"] = 1.0
+        elif shown not in {"first_last", "pet_last"} and reading.pattern != "none":
             found["also.rarity"] = log_of(namesakes(view, forms, reading))
         return
     _name(found, view, forms, reading)
@@ -72,6 +74,13 @@ def _handle(
     _digits(found, view, contact)
     if reading.pattern not in STRONG:
         _similar(found, view.handle.letters, forms)
+
+
+def _cut_out(view: ProfileView, reading: Alignment) -> bool:
+    """Whether the first name was read inside of a longer word that both the shown name and the handle hold."""
+    return reading.first not in view.display and any(
+        reading.first in word and word in view.handle.letters for word in view.display if len(word) < 12
+    )
 
 
 def _name(found: Features, view: ProfileView, forms: NameForms, reading: Alignment) -> None:
@@ -253,12 +262,28 @@ def _shown(found: Features, view: ProfileView, forms: NameForms) -> str:
         found["shown.rarity"] = log_of(family(view, last) * given(view, first, forms) / max(view.size, 1))
     elif pattern in {"initial_last", "last"}:
         found["shown.rarity_last"] = log_of(family(view, last))
+    _shown_first(found, view, forms, pattern, last)
     known = {form for form, _ in (*forms.firsts, *forms.lasts)}
     rest = [word for word in words if word not in USUAL and word not in known and word not in last]
     rest = [word for word in rest if word not in forms.initials]
     if rest:
         found[f"shown.rest_{min(len(rest), 3)}"] = 1.0
     return pattern
+
+
+def _shown_first(found: Features, view: ProfileView, forms: NameForms, pattern: str, last: str) -> None:
+    """What the given names and initials that are shown say of the contact's, beyond being equal."""
+    words = [word for word in view.display if word not in USUAL and word not in last]
+    own = [form for form, kind in forms.firsts if kind < PET]
+    if pattern == "last":
+        if any(len(form) > 2 and word[:3] == form[:3] for form in own for word in words):
+            found["shown.first_alike"] = 1.0
+        return
+    if pattern not in {"first_last", "pet_last"}:
+        return
+    middle, letters = forms.initials[1:], [word for word in view.display if len(word) == 1]
+    if middle and letters:
+        found["shown.initial_same" if any(each in middle for each in letters) else "shown.initial_other"] = 1.0
 
 
 def _shown_pattern(words: tuple[str, ...], forms: NameForms, first: str, kind: int, last: str) -> str:
@@ -294,8 +319,9 @@ def _bio(found: Features, view: ProfileView, forms: NameForms, contact: ContactF
         found["bio.first_last"] = 1.0
     elif last:
         found["bio.last"] = 1.0
-    joined = "".join(view.bio)
-    if any(len(place) > 3 and place in joined for place in place_words(contact.city, contact.state)):
+    joined, spaced = "".join(view.bio), f" {' '.join(view.bio)}"
+    places = [place for place in place_words(contact.city, contact.state) if len(place) > 3]
+    if any(place in joined or (len(place) > 4 and f" {place[:-1]}" in spaced) for place in places):
         found["bio.place"] = 1.0
 
 

@@ -25,6 +25,12 @@ _SURE = word_set(
     verein vereniging forening foreningen stowarzyszenie dernegi hochschule krankenhaus ziekenhuis ospedale szpital
     hastanesi biblioteca bibliotheque bibliothek bibliotheek muzeum musee museo museu restaurante ristorante empresa
     azienda entreprise societe spolka kompaniya sirketi versicherung verzekering sparkasse buchhandlung
+    airlines airways bakery bookstore brewery brewing committees congregation dealership
+    distillery distributors fundraiser hospitality logistics manufacturing municipality nightclub pharmacy
+    pizzeria plumbing productions railway realtors roastery roofing secretariat subcommittee supermarket telecom
+    winery apotheke apotek pharmacie farmacia farmacie panaderia pasteleria boulangerie patisserie panificio baeckerei
+    bakkerij ferreteria peluqueria librairie libreria livraria concesionario autohaus fluggesellschaft aerolinea
+    stadtwerke feuerwehr polizei polizia policia gendarmerie bomberos pompiers brandweer politie
     """
 )
 # Words that organisations call themselves by, but people bear or use too.
@@ -39,10 +45,29 @@ _LIKELY = word_set(
     klinik consejo conselho conseil consiglio
     """
 )
-_WORDS = _SURE | _LIKELY
+# What offices, trades and associations are about: two such words together name no person.
+_TOPICS = word_set(
+    """
+    affairs agriculture automotive aviation bakers banking beauty budget business coffee commerce congress consumer
+    customs cuisine culture defence defense development digital economy education electronics employment energy
+    engineering environment estate events fashion finance financial fisheries fitness food furniture health healthcare
+    heritage housing immigration industry industries infrastructure insurance international interior investments
+    jewelry jewellery judiciary kitchen labour leasing majority mall marketing medical motors nutrition
+    oversight planning policy programme program project properties realty regional rentals rescue research resources
+    safety sanitation sciences security senate software sports supplies supply tax technologies technology
+    telecommunications tourism toys trading training transport transportation travel treasury veterans volunteers
+    wholesale wildlife women workforce youth
+    educacion salud turismo energia seguridad cultura deportes saude seguranca sante tourisme culture sicherheit
+    gesundheit bildung verkehr wirtschaft umwelt ambiente sanita istruzione trasporti economia
+    """
+)
+_LINKS = word_set("a an and at by for from in of on the to de del la el les des und der die das et y e di da")
+_WORDS = _SURE | _LIKELY | _TOPICS
 _ENOUGH = 2
 _LONG = 6
 """A word of so many letters hardly stands in a handle by chance."""
+_SHORT = 3
+"""A word of so many letters counts where capitals or signs set it off."""
 _HUMPS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[^A-Z\W_]+")
 
 
@@ -55,8 +80,10 @@ def is_organisation(profile: ProfileQuery, view: ProfileView) -> bool:
         return False
     if view.named:
         return _speaks_as_one(frozenset(view.display), view)
-    words = frozenset(fold(word) for word in _HUMPS.findall(profile.handle or ""))
-    return len(words & _WORDS) >= _ENOUGH or _ends_as_one(view.handle.letters, view)
+    words = [fold(word) for word in _HUMPS.findall(profile.handle or "")]
+    if len(frozenset(words) & (_SURE | _LIKELY)) >= _ENOUGH or _ends_as_one(view):
+        return True
+    return _about_one(words, view)
 
 
 def _speaks_as_one(shown: frozenset[str], view: ProfileView) -> bool:
@@ -64,18 +91,34 @@ def _speaks_as_one(shown: frozenset[str], view: ProfileView) -> bool:
     rest = [word for word in shown - _WORDS if word not in USUAL]
     if found & _SURE:
         return not any(view.count(first).given and _family_beside(first, rest, view) for first in rest)
-    return len(found) >= _ENOUGH or (bool(found) and not any(view.count(word).family for word in rest))
+    if _about_one(list(shown), view):
+        return True
+    likely = found - _TOPICS
+    return len(likely) >= _ENOUGH or (bool(likely) and not any(view.count(word).family for word in rest))
+
+
+def _about_one(words: list[str], view: ProfileView) -> bool:
+    """Whether two words of an organisation's business stand together, and nobody's name beside them."""
+    found = frozenset(word for word in words if word in _WORDS and not view.count(word).family)
+    return len(found) >= _ENOUGH and not _names_somebody(words, view)
+
+
+def _names_somebody(words: list[str], view: ProfileView) -> bool:
+    rest = (word for word in words if word not in _WORDS and word not in USUAL and word not in _LINKS)
+    return any(view.count(word).given or view.count(word).family for word in rest)
 
 
 def _family_beside(first: str, rest: list[str], view: ProfileView) -> bool:
     return any(word != first and view.count(word).family for word in rest)
 
 
-def _ends_as_one(letters: str, view: ProfileView) -> bool:
+def _ends_as_one(view: ProfileView) -> bool:
     """Whether the handle begins or ends with an organisation's word and the rest is nobody's whole name."""
-    for size in range(len(letters), _LONG - 1, -1):
-        for word, rest in ((letters[-size:], letters[:-size]), (letters[:size], letters[size:])):
-            if word in _SURE and not view.count(word).family:
+    letters, marks = view.handle.letters, view.handle.starts
+    for size in range(len(letters), _SHORT - 1, -1):
+        at = len(letters) - size
+        for word, rest, border in ((letters[at:], letters[:at], at), (letters[:size], letters[size:], size)):
+            if word in _SURE and (size >= _LONG or (rest and border in marks)) and not view.count(word).family:
                 return not _whole_name(rest, view)
     return False
 

@@ -63,6 +63,9 @@ _SHOWN = {
     "shown.heard": "the shown name sounds like the contact's first and last name",
     "shown.last": "the shown name has the last name but another first name",
     "shown.first": "the shown name has the first name but not the last name",
+    "shown.first_alike": "a first name that is shown begins alike",
+    "shown.initial_same": "a middle initial is the same",
+    "shown.initial_other": "the middle initial is another",
     "shown.none": "the shown name has no part of the contact's name",
 }
 _REST = {
