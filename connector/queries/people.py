@@ -19,6 +19,9 @@ from connector.store.tables import (
     social_profiles,
 )
 
+_CALLED = tuple(social_profiles.c[name] for name in ("network", "handle", "display_name", "external_id"))
+"""What an account is called by."""
+
 
 @dataclass(frozen=True, slots=True)
 class LinkView:
@@ -118,9 +121,7 @@ def links_of(
     connection: Connection, *, profile_id: str | None = None, contact_ids: Sequence[str] | None = None
 ) -> list[LinkView]:
     """Links of a profile or a contact, live ones first, then the latest."""
-    statement = select(links, social_profiles.c.network, social_profiles.c.handle, social_profiles.c.display_name).join(
-        social_profiles, social_profiles.c.id == links.c.profile_id
-    )
+    statement = select(links, *_CALLED).join(social_profiles, social_profiles.c.id == links.c.profile_id)
     if profile_id is not None:
         statement = statement.where(links.c.profile_id == profile_id)
     if contact_ids is not None:
@@ -133,7 +134,7 @@ def links_of(
 def link(connection: Connection, link_id: str) -> LinkView | None:
     """One link; None where there is none."""
     statement = (
-        select(links, social_profiles.c.network, social_profiles.c.handle, social_profiles.c.display_name)
+        select(links, *_CALLED)
         .join(social_profiles, social_profiles.c.id == links.c.profile_id)
         .where(links.c.id == link_id)
     )

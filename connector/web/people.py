@@ -19,7 +19,7 @@ from connector.queries.timeline import TimelinePage
 from connector.web.agent import CHANNEL_NAMES, RECEIPTS
 from connector.web.auth import context
 from connector.web.paging import PAGE_SIZE, choice, cursor
-from connector.web.present import LINK_STATES, METHODS, handle, person_name
+from connector.web.present import LINK_STATES, METHODS, person_name, presenter
 from connector.web.suggesting import guesses
 from connector.web.who import living_contact, people_behind, permitted_profiles, standing
 
@@ -189,7 +189,7 @@ def _consent_lines(links: list[LinkView]) -> list[Entry]:
     lines = []
     for view in links:
         row = view.row
-        account = f"{handle(row['handle']) if row['handle'] else row['display_name'] or 'an account'}"
+        account = presenter().account(row)
         began = row["state"] in ("active", "withdrawn", "expired", "revoked", "invalidated", "superseded")
         if row["answered_at"]:
             words = f"Linked {account}, {_how(view)}" if began else f"{LINK_STATES[row['state']][1]}: {account}"
@@ -209,7 +209,7 @@ def _how(view: LinkView) -> str:
 
 def _why(view: LinkView) -> str:
     granted = [each["purpose"].replace("_", " ") for each in view.purposes if each["state"] == "granted"]
-    account = handle(view.row["handle"]) if view.row["handle"] else "This account"
+    account = presenter().account(view.row)
     return (
         f"{account} is linked to this person because they agreed ({_how(view)}), "
         f"for {' and '.join(granted) or 'service'}. It leaves this page when they withdraw."

@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
-from flask import Flask
+from flask import Flask, current_app
 from markupsafe import Markup, escape
 
 from connector.domain.events import from_millis
@@ -110,6 +110,10 @@ class Presenter:
         """The network's own title."""
         return self.network_titles.get(name or "", (name or "unknown").replace("_", " "))
 
+    def account(self, row: Mapping[Any, Any]) -> str:
+        """What an account is called: ``account`` with the network's own title."""
+        return account(row, self.network(row["network"]))
+
     def _local(self, millis: int | datetime) -> datetime:
         return (from_millis(millis) if isinstance(millis, int) else millis).astimezone(self.zone)
 
@@ -163,12 +167,19 @@ def handle(text: str | None) -> str:
     return cleaned if "@" in cleaned or cleaned.lstrip("+").isdigit() else f"@{cleaned}"
 
 
-def account(row: Mapping[str, Any]) -> str:
-    """What an account is called on a page: its handle, else the shown name, else the number it calls from."""
+SHOWN_OF_ID = 6
+"""How much of an account's id tells it from another without a name."""
+
+
+def account(row: Mapping[Any, Any], network: str) -> str:
+    """What an account is called on a page: its handle, the shown name, the number it calls from, else the id's end."""
     if row["handle"]:
         return handle(row["handle"])
-    number = row.get("external_id") if row["network"] in NUMBERED else None
-    return str(row["display_name"] or number or "(no handle)")
+    known = str(row["external_id"] or "")
+    if row["display_name"] or (known and row["network"] in NUMBERED):
+        return str(row["display_name"] or known)
+    end = known if len(known) <= SHOWN_OF_ID else f"…{known[-SHOWN_OF_ID:]}"
+    return f"{network} account {end}".strip()
 
 
 def without_bidi(text: str) -> str:
@@ -202,6 +213,12 @@ def icon(name: str) -> Markup:
     return Markup('<svg class="icon" aria-hidden="true"><use href="#i-{}"/></svg>').format(name)
 
 
+def presenter() -> Presenter:
+    """The presenter of the app that answers."""
+    found: Presenter = current_app.extensions["connector_presenter"]
+    return found
+
+
 def register_presenter(app: Flask, ctx: Context, timezone: str) -> None:
     """Gives every template its filters."""
     titles = {name: network.title for name, network in ctx.channels.networks.items()}
@@ -210,7 +227,7 @@ def register_presenter(app: Flask, ctx: Context, timezone: str) -> None:
     filters: dict[str, Callable[..., Any]] = {
         "moment": presenter.moment, "exact": presenter.exact, "day": presenter.day, "age": presenter.age,
         "band": presenter.band, "network": presenter.network, "duration": duration, "count": count, "plural": plural,
-        "handle": handle, "account": account,
+        "handle": handle, "account": presenter.account,
         "quoted": quoted, "safe_link": safe_link, "masked": masked_email, "icon": icon,
         "channel": lambda name: CHANNELS.get(name, str(escape(name))),
         "method": lambda name: METHODS.get(name, "by another way"),

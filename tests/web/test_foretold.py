@@ -128,6 +128,20 @@ def test_a_question_that_cannot_be_answered_says_what_is_wrong(site: Site, seed:
     assert site.api("GET", f"/consent/preview?{query.format(**ids)}").json["code"] == code
 
 
+def test_two_accounts_without_a_name_can_be_told_apart(site: Site, seed: Seed) -> None:
+    """By the network's word and the end of the id, wherever they are listed."""
+    small_world(seed)
+    for number in ("2201234567334821", "2201234567339907"):
+        seed.insert(
+            "social_profiles", id=number, network="messenger", external_id=number, first_seen_at=1, last_seen_at=1
+        )
+    told = words(site.as_user("agent").get("/people?network=messenger"))
+    assert "Messenger account …334821" in told
+    assert "Messenger account …339907" in told
+    seed.yes("2201234567334821", TOMAS)
+    assert "Linked Messenger account …334821, by phone" in words(site.as_user("agent").get(f"/contacts/{TOMAS}"))
+
+
 def test_only_those_who_record_may_ask(site: Site, seed: Seed) -> None:
     """A reporter may not look through accounts by it."""
     ids = small_world(seed)
