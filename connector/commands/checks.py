@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 
 import click
@@ -11,9 +11,13 @@ import click
 from connector.commands.console import FOUND_PROBLEMS, fail, print_json, speaks_plainly
 from connector.composition import Rules, build_crm, build_sources, load_rules
 from connector.errors import ConnectorError, MappingInvalid, Problem, SettingsInvalid
+from connector.flows.sources import Source
 from connector.settings import Settings, is_loopback, load_settings
 from connector.store.migrate import schema_problem
 from connector.store.unit_of_work import open_store, sqlite_file
+
+OWN_IDS = {"mastodon": "servers", "telegram": "bots", "viber": "bots"}
+"""Networks whose ids are unique only within a bot or a server, and whose deliveries do not tell which it is."""
 
 LEAST_FREE_BYTES = 500 * 1024 * 1024
 
@@ -114,6 +118,7 @@ def _sources(settings: Settings, rules: Rules) -> Iterator[Finding]:
         yield Finding(
             "sources", False, "No source is configured.", "Add [sources.NAME] to connector.toml (docs/settings.md)."
         )
+    yield from _mixed_ids(sources)
     for name, source in sources.items():
         yield Finding("sources", True, f"{name}: paste {settings.public_url}/webhooks/{name} at the provider.")
         if source.mapping.handshake == "meta" and not source.verify_token:
@@ -125,6 +130,18 @@ def _sources(settings: Settings, rules: Rules) -> Iterator[Finding]:
             yield Finding(
                 "sources", False, f"{name}: topics is empty, so no subscription is confirmed.",
                 "List the feed addresses you subscribe to.",
+            )  # fmt: skip
+
+
+def _mixed_ids(sources: Mapping[str, Source]) -> Iterator[Finding]:
+    for network in sorted(OWN_IDS):
+        alike = [name for name, each in sources.items() if each.mapping.network == network and not each.scope]
+        if len(alike) > 1:
+            yield Finding(
+                "sources", False,
+                f"{', '.join(alike)}: none of these {network} sources has a scope, so equal ids of two "
+                f"{OWN_IDS[network]} would be taken for one.",
+                f"Set scope = \"…\" under [sources.{alike[1]}], before its first delivery (docs/settings.md).",
             )  # fmt: skip
 
 

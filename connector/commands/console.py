@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.progress import Progress, ProgressColumn
 from rich.table import Table
 
-from connector.errors import ConnectorError, Misconfigured, Refused, Retryable
+from connector.errors import ConnectorError, Misconfigured, Refused, Retryable, StoreBusy
 from connector.settings import Settings, load_settings
 
 _PRETTY = orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS | orjson.OPT_UTC_Z
@@ -44,6 +44,8 @@ def speaks_plainly(command: Callable[P, R]) -> Callable[P, R]:
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
             return command(*args, **kwargs)
+        except StoreBusy as error:
+            fail(_to_a_person(error), FOUND_PROBLEMS)
         except (Misconfigured, Retryable) as error:
             fail(error.message, FOUND_PROBLEMS)
         except Refused as error:
@@ -52,6 +54,17 @@ def speaks_plainly(command: Callable[P, R]) -> Callable[P, R]:
             fail(error.message, FOUND_PROBLEMS)
 
     return run
+
+
+TO_SENDERS = "; senders will send again."
+
+
+def _to_a_person(error: StoreBusy) -> str:
+    """The store's fault for who starts a command or a process: nobody sends again here, they start it again."""
+    told = error.message.removesuffix(TO_SENDERS).removesuffix(".")
+    if ":" in told:  # the cure is in it
+        return f"{told}; then start this again."
+    return f"{told}: see that the database of CONNECTOR_DATABASE_URL runs and answers, then start this again."
 
 
 def settings_here() -> Settings:

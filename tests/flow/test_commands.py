@@ -12,12 +12,13 @@ from shutil import copytree
 import pytest
 from click.testing import CliRunner, Result
 from sqlalchemy import insert
+from sqlalchemy.exc import OperationalError
 
 from connector.cli import COMMANDS, main
 from connector.demo.place import Place, open_place
 from connector.store.outbox import queue
 from connector.store.tables import crm_contacts
-from connector.store.unit_of_work import open_store
+from connector.store.unit_of_work import Store, as_store_error, open_store
 from connector.worker import hold
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -222,6 +223,58 @@ def test_consent_without_its_wording_is_refused(terminal: Terminal) -> None:
     )  # fmt: skip
     assert answer.exit_code == 2
     assert "Traceback" not in answer.output
+
+
+def sources_named(tmp_path: Path, second: str) -> str:
+    """What `check` says of two Telegram bots, the second with more in its section."""
+    config = tmp_path / "connector.toml"
+    config.write_text(
+        f'secret_key = "{"k" * 40}"\ncompany = "Invented"\n'
+        '[sources.shop_bot]\nmapping = "telegram"\nsecrets = ["one-secret-of-a-bot"]\n'
+        f'[sources.club_bot]\nmapping = "telegram"\nsecrets = ["two-secret-of-a-bot"]\n{second}\n'
+    )
+    return Terminal(config)("check", "--offline").stdout
+
+
+def test_check_tells_of_two_bots_whose_ids_would_mix(tmp_path: Path) -> None:
+    told = sources_named(tmp_path, "")
+    assert "shop_bot, club_bot: none of these telegram sources has a scope" in told
+    assert 'Set scope = "…" under [sources.club_bot], before its first delivery (docs/settings.md).' in told
+
+
+def test_a_scope_keeps_two_bots_apart(tmp_path: Path) -> None:
+    told = sources_named(tmp_path, 'scope = "club"')
+    assert "shop_bot: paste" in told
+    assert "has a scope" not in told
+
+
+@pytest.mark.parametrize("command", [("worker",), ("run", "--port", "0")])
+@pytest.mark.parametrize(
+    ("fault", "told"),
+    [
+        (
+            "server closed the connection unexpectedly",
+            "The store is busy or away: see that the database of CONNECTOR_DATABASE_URL runs and answers, then start "
+            "this again.\n",
+        ),
+        (
+            "connection failed: Connection refused",
+            "The database does not answer, or refuses the login: see that it runs, and check CONNECTOR_DATABASE_URL; "
+            "then start this again.\n",
+        ),
+    ],
+)
+def test_a_process_that_starts_while_its_database_goes_says_what_to_do(
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...], fault: str, told: str
+) -> None:
+    def cut(_store: Store) -> str | None:
+        raise as_store_error(OperationalError("SELECT 1", {}, Exception(fault)))
+
+    monkeypatch.setattr("connector.composition.schema_problem", cut)
+    answer = terminal(*command)
+    assert answer.exit_code == 1
+    assert answer.stderr.endswith(told)
+    assert "senders" not in answer.stderr
 
 
 def test_consent_preview_tells_what_a_yes_would_move(place: Place, terminal: Terminal) -> None:
