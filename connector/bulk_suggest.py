@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from itertools import islice
 from multiprocessing import get_context
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, TextIO
 
 from sqlalchemy import Connection, Engine, MetaData, create_engine
@@ -23,6 +22,7 @@ from connector.domain.matching import Candidate, ContactFacts, ProfileQuery, Sco
 from connector.errors import InputInvalid
 from connector.mapping.scorecard import load_scorecard
 from connector.store.suggestion_index import SqlSuggestionIndex
+from connector.store.suggestion_scratch import end_with_parent, scratch
 from connector.store.suggestion_tables import define
 
 CHUNK = 500
@@ -62,8 +62,8 @@ def suggest_files(
     if out.exists() and any(each.exists() and out.samefile(each) for each in (contacts, profiles)):
         raise InputInvalid(f"{out} is read as well: give another file to write.")
     problems = _Counted(on_problem)
-    with TemporaryDirectory(prefix="connector-suggest-") as folder:
-        index = Path(folder) / "index.db"
+    with scratch() as folder:
+        index = folder / "index.db"
         known = build_index(
             index, read_contacts(contacts, problems), lambda done: progress("contacts", done), processes
         )
@@ -255,6 +255,7 @@ _worker: Answerer | None = None
 
 def _start_worker(path: Path, known_share: float | None) -> None:
     global _worker  # noqa: PLW0603 - the pool's own way to keep one engine per process
+    end_with_parent()
     _worker = Answerer(path, load_scorecard(known_share=known_share))
 
 

@@ -1,4 +1,4 @@
-"""A folder for the files of a rebuild: gone when it ends, and cleared by the next one when it was killed."""
+"""What a rebuild and a bulk run leave behind when they are killed: no files for long, and no processes."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from multiprocessing import parent_process
 from pathlib import Path
 from shutil import rmtree
 from tempfile import gettempdir, mkdtemp
+from threading import Thread
 from typing import TextIO
 
 PREFIX = "connector-index-"
@@ -66,3 +68,15 @@ def _lock_of_nobody(folder: Path) -> TextIO | None:
         lock.close()
         return None
     return lock
+
+
+def end_with_parent() -> None:
+    """For a pool's process: it would not notice that its parent was killed, and would wait for work for ever."""
+    Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = parent_process()
+    if parent:
+        parent.join()
+        os._exit(1)

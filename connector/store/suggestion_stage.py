@@ -13,14 +13,14 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import closing, contextmanager
 from itertools import chain, islice
-from multiprocessing import get_context, parent_process
+from multiprocessing import get_context
 from pathlib import Path
-from threading import Thread
 from typing import Any, NamedTuple
 
 from connector.domain.matching.facts import ContactFacts
 from connector.domain.matching.keys import Word, canonical, entry_of
 from connector.store.suggestion_rows import reference, word_rows, write_doc
+from connector.store.suggestion_scratch import end_with_parent
 
 BATCH = 2000
 WORTH_PROCESSES = 10 * BATCH
@@ -177,16 +177,8 @@ _stage: Stage | None = None
 
 def _start_worker(folder: Path) -> None:
     global _stage  # noqa: PLW0603 - the pool's own way to keep one file per process
-    Thread(target=_end_with_parent, daemon=True).start()
+    end_with_parent()
     _stage = Stage(folder / f"worker-{os.getpid()}.db")
-
-
-def _end_with_parent() -> None:
-    """A pool's process does not notice that its parent was killed, and would wait for work for ever."""
-    parent = parent_process()
-    if parent:
-        parent.join()
-        os._exit(1)
 
 
 def _work(batch: list[Raw]) -> Counter[Word]:

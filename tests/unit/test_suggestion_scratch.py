@@ -1,4 +1,4 @@
-"""A rebuild's files are gone when it ends, and those of a killed one when the next begins."""
+"""A rebuild's and a bulk run's files are gone when it ends, and those of a killed one when the next begins."""
 
 import signal
 import subprocess
@@ -26,6 +26,22 @@ from connector.store import suggestion_stage
 suggestion_stage.WORTH_PROCESSES = suggestion_stage.BATCH = 1
 people = (ContactFacts(str(number), "Ann", "Zwick") for number in count())
 suggestion_stage.stage(people, Path(sys.argv[1]), 2, lambda done: print(done, flush=True) if done == 1 else None)
+"""
+
+ENDLESS_BULK = """
+import os, sys
+from pathlib import Path
+from connector import bulk_suggest
+bulk_suggest.CHUNK = 1
+folder = Path(sys.argv[1])
+contacts, profiles = folder / "contacts.csv", folder / "profiles.jsonl"
+contacts.write_text("contact_id,first_name,last_name\\n1,Ann,Zwick\\n")
+os.mkfifo(profiles)
+os.open(profiles, os.O_RDWR)
+with profiles.open("w") as feed:
+    feed.write('{"profile_id":"p","handle":"annzwick"}\\n' * 20)
+told = lambda stage, done: print(stage, flush=True) if stage != "contacts" else None
+bulk_suggest.suggest_files(contacts, profiles, folder / "out.jsonl", progress=told, processes=2)
 """
 
 
@@ -79,6 +95,19 @@ def test_the_other_processes_of_a_killed_rebuild_end_with_it(tmp_path: Path) -> 
         process.kill()
         # They hold the other end of the pipe: it is closed when the last of them is gone.
         assert process.communicate(timeout=120)[0] == b""
+
+
+def test_the_other_processes_of_a_killed_bulk_run_end_with_it(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", ENDLESS_BULK, str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+        assert process.stdout
+        assert process.stdout.readline() == b"profiles\n"
+        process.kill()
+        # Its processes hold the other end of the pipe as well.
+        assert set(process.communicate(timeout=120)[0].split()) <= {b"profiles"}
+    assert list(tmp_path.glob("connector-index-*"))
+    with scratch() as folder:
+        assert list(tmp_path.glob("connector-index-*")) == [folder]
 
 
 def _holder() -> tuple[subprocess.Popen[str], Path]:
