@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
+from connector.domain.addresses import NOTHING
 from connector.domain.events import Author
 from connector.domain.profiles import handle_key
 
@@ -35,6 +36,7 @@ class Profile:
     attribute_times: str
     first_seen_at: int
     last_seen_at: int
+    addresses: str
 
     @property
     def shown(self) -> tuple[object, ...]:
@@ -48,7 +50,7 @@ def first_sight(profile_id: str, network: str, scope: str, external_id: str | No
         id=profile_id, network=network, scope=scope, external_id=external_id, handle=None, handle_key=None,
         display_name=None, location=None, bio=None, followers=None, verified=None, profile_url=None, kind="person",
         status="active", account_created_at=None, described_at=0, attribute_times="{}", first_seen_at=at,
-        last_seen_at=at,
+        last_seen_at=at, addresses=NOTHING,
     )  # fmt: skip
 
 

@@ -1,7 +1,8 @@
-"""What came along with a customer's messages about the person: shared numbers, addresses, references.
+"""What senders tell about the person behind an account: shared numbers, addresses, references.
 
-Read from the live messages at the moment of asking and kept nowhere, so it is gone when the message is. Nothing here
-links: what a network attests only rules the order of whom to ask.
+What came along with a message is read from the live messages at the moment of asking and kept nowhere, so it is gone
+when the message is; what was told apart from any stays with the profile until the account asks to be forgotten. Nothing
+here links: what a network attests only rules the order of whom to ask.
 """
 
 from __future__ import annotations
@@ -13,10 +14,11 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
+from connector.domain.addresses import NOTHING, tellings, with_confirmed
 from connector.domain.matching import Proof
 from connector.domain.matching.bearers import bearers_of_email, bearers_of_phone
 from connector.domain.matching.index import SuggestionIndex
-from connector.store.tables import interactions
+from connector.store.tables import interactions, social_profiles
 
 LATEST = 50
 
@@ -29,15 +31,15 @@ class Attested:
     phones: tuple[str, ...]
     order_refs: tuple[str, ...]
     own_phone: str | None
-    verified_email: str | None
-    verified_phone: str | None
+    confirmed_email: str | None
+    confirmed_phone: str | None
 
     def proofs(self, index: SuggestionIndex) -> tuple[Proof, ...]:
         """A proof for each contact that bears what the network vouches for."""
         named = (
             ("own_phone", bearers_of_phone, self.own_phone),
-            ("verified_email", bearers_of_email, self.verified_email),
-            ("verified_phone", bearers_of_phone, self.verified_phone),
+            ("confirmed_email", bearers_of_email, self.confirmed_email),
+            ("confirmed_phone", bearers_of_phone, self.confirmed_phone),
         )
         return tuple(
             Proof(kind, contact_id) for kind, bearers, value in named if value for contact_id in bearers(index, value)
@@ -45,22 +47,22 @@ class Attested:
 
 
 def attested(connection: Connection, profile_id: str) -> Attested:
-    """What the latest live messages of this profile brought along, as their mappings name it."""
+    """What was told of this profile: by its latest live messages, as their mappings name it, and apart from them."""
     told = _told(connection, profile_id)
-    verified = [each for each in told if each.get("verified_contact") is True]
     return Attested(
-        emails=_texts(told, "email"),
-        phones=_texts(told, "own_phone", "phone"),
-        order_refs=_texts(told, "reference_id"),
+        emails=_texts(told, "email", "confirmed_email"),
+        phones=_texts(told, "own_phone", "phone", "confirmed_phone"),
+        order_refs=_texts(told, "reference_id", "reference"),
         own_phone=_newest(told, "own_phone"),
-        verified_email=_newest(verified, "email"),
-        verified_phone=_newest(verified, "phone"),
+        confirmed_email=_newest(told, "confirmed_email"),
+        confirmed_phone=_newest(told, "confirmed_phone"),
     )
 
 
 def _told(connection: Connection, profile_id: str) -> list[Mapping[str, Any]]:
+    """The newest first."""
     latest = (
-        select(interactions.c.extra)
+        select(interactions.c.occurred_at, interactions.c.extra)
         .where(
             interactions.c.profile_id == profile_id,
             interactions.c.author_role == "customer",
@@ -70,7 +72,10 @@ def _told(connection: Connection, profile_id: str) -> list[Mapping[str, Any]]:
         .order_by(interactions.c.occurred_at.desc(), interactions.c.id)
         .limit(LATEST)
     )
-    return [json.loads(extra) for extra in connection.execute(latest).scalars()]
+    told = [(at, with_confirmed(json.loads(extra))) for at, extra in connection.execute(latest).all()]
+    kept = connection.execute(select(social_profiles.c.addresses).where(social_profiles.c.id == profile_id)).scalar()
+    told += tellings(kept or NOTHING)
+    return [each for _, each in sorted(told, key=lambda told: -told[0])]
 
 
 def _texts(told: Iterable[Mapping[str, Any]], *names: str) -> tuple[str, ...]:

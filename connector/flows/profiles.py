@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from connector.domain.addresses import NOTHING, forgotten, with_told
 from connector.domain.channels import CONTENT, Direction, Kind
 from connector.domain.profiles import handle_key, spoken_id
 from connector.domain.sightings import Profile, describe, first_sight, seen
@@ -26,6 +27,9 @@ SIGNALLING = frozenset(
 )
 """Kinds by which the customer says something about consent; they make no profile where there is none."""
 
+FORGETTING = frozenset({Kind.ACCESS_REVOKED, Kind.DATA_DELETION})
+"""Of these, the kinds after which nothing is kept that a sender told of the account apart from its messages."""
+
 
 def find_customers(board: Board, arrivals: Sequence[Arrival]) -> None:
     """Reads the profiles these events name, makes those that are new, and takes in what the events tell about them.
@@ -41,7 +45,10 @@ def find_customers(board: Board, arrivals: Sequence[Arrival]) -> None:
             continue
         if each.event.kind in SIGNALLING:
             _signal(board, each, key)
-        elif each.event.kind in MEETING and not _is_brand(each):
+        elif each.event.kind in ABOUT_CASES:
+            if with_told(NOTHING, each.event.extra, each.moment) != NOTHING:
+                _take_addresses(board, _profile(board, each, key), each)
+        elif not _is_brand(each):
             _take_in(board, _profile(board, each, key), each)
 
 
@@ -98,8 +105,18 @@ def _take_in(board: Board, profile: Profile, arrival: Arrival) -> None:
         describe(profile, event.author, arrival.moment)
         if event.author.handle:
             _remember_handle(board, profile, event.author.handle, arrival.moment)
+    if event.kind in DESCRIBING:
+        _take_addresses(board, profile, arrival)
     if profile.shown != before:
         board.changed_profiles.add(profile.id)
+
+
+def _take_addresses(board: Board, profile: Profile, arrival: Arrival) -> None:
+    """What came with a message stays with the message alone; what was told apart from any is the profile's."""
+    addresses = with_told(profile.addresses, arrival.event.extra, arrival.moment)
+    if addresses != profile.addresses:
+        profile.addresses = addresses
+        board.touched_profiles[profile.id] = profile
 
 
 def _remember_handle(board: Board, profile: Profile, handle: str, at: int) -> None:
@@ -115,6 +132,9 @@ def _remember_handle(board: Board, profile: Profile, handle: str, at: int) -> No
 def _signal(board: Board, arrival: Arrival, key: ProfileKey) -> None:
     profile = board.profiles.get(key)
     if profile is not None:
+        if arrival.event.kind in FORGETTING:
+            profile.addresses = forgotten(profile.addresses, arrival.moment)
+            board.touched_profiles[profile.id] = profile
         told = arrival.event.extra.get("value")
         value = told if isinstance(told, str) else None
         board.signals.append(Signal(arrival.event.kind, profile.id, arrival.moment, value, arrival.key))

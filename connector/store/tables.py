@@ -169,6 +169,7 @@ social_profiles = Table(
     Column("attribute_times", Text, nullable=False, server_default="{}"),  # JSON: when each was told; newest stands
     Column("first_seen_at", Millis, nullable=False),
     Column("last_seen_at", Millis, nullable=False),
+    Column("addresses", Text, nullable=False, server_default="{}"),  # JSON: told of the account apart from messages
     UniqueConstraint("network", "scope", "external_id"),
     Index(
         "uq_social_profiles_unbound_handle", "network", "scope", "handle_key", unique=True,

@@ -110,9 +110,9 @@ class Presenter:
         """The network's own title."""
         return self.network_titles.get(name or "", (name or "unknown").replace("_", " "))
 
-    def account(self, row: Mapping[Any, Any]) -> str:
-        """What an account is called: ``account`` with the network's own title."""
-        return account(row, self.network(row["network"]))
+    def account(self, row: Mapping[Any, Any], *, network_beside: bool = False) -> str:
+        """What an account is called: ``account`` with the network's own title, unless that stands beside it anyway."""
+        return account(row, "" if network_beside else self.network(row["network"]))
 
     def _local(self, millis: int | datetime) -> datetime:
         return (from_millis(millis) if isinstance(millis, int) else millis).astimezone(self.zone)
@@ -179,7 +179,7 @@ def account(row: Mapping[Any, Any], network: str) -> str:
     if row["display_name"] or (known and row["network"] in NUMBERED):
         return str(row["display_name"] or known)
     end = known if len(known) <= SHOWN_OF_ID else f"…{known[-SHOWN_OF_ID:]}"
-    return f"{network} account {end}".strip()
+    return f"{network} account {end}".strip() if network else f"Account {end}".strip()
 
 
 def without_bidi(text: str) -> str:

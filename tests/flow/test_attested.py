@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, replace
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import select, update
 
+from connector.domain.events import Event
 from connector.domain.identifiers import CROWDED_AT
 from connector.domain.matching import Candidate
 from connector.flows.contact_index import reindex
@@ -14,16 +17,19 @@ from connector.flows.context import Context
 from connector.flows.suggest import suggest
 from connector.flows.sync import fields_read
 from connector.flows.sync.contacts import look_up_contacts
-from connector.store.tables import crm_contacts, interactions, links, metadata
+from connector.store.tables import crm_contacts, interactions, links, metadata, social_profiles
 from connector.store.unit_of_work import Store
 from tests.conftest import FakeClock
 from tests.flow.crm_desk import CrmDesk
-from tests.flow.ingesting import apply, fixtures, make_context, rows
+from tests.flow.ingesting import NOON, apply, fixtures, make_context, rows
 from tests.web.seed import MARA, TOMAS, Seed
 
 PHONE, OLD_PHONE = "+46700000042", "+46700000077"
 EMAIL = "mara@mail.example"
-PROVEN = "the network itself says that this account is this contact's"
+PROVEN = {
+    "the account's owner shared their own phone number, and it is this contact's",
+    "the account's e-mail address is confirmed, and it is this contact's",
+}
 
 
 @dataclass
@@ -35,16 +41,26 @@ class World:
 
     def takes_in(self, source: str, name: str, **extra: object) -> str:
         """The profile behind the fixture's one event; ``extra`` replaces what came along."""
-        fixture = next(each for each in fixtures() if (each.source, each.name) == (source, name))
-        mapping = self.ctx.sources[source].mapping
-        (event,) = mapping.normalise(
-            fixture.body, {}, fixture.content_type, self.ctx.sources[source].account_ids
-        ).events
-        if extra:
-            event = replace(event, extra={**event.extra, **extra})
+        event = self.event(source, name, **extra)
         apply(self.ctx.store, event)
         (item,) = rows(self.ctx.store, interactions, item_id=event.item_id)
         return str(item["profile_id"])
+
+    def is_told(self, source: str, name: str, **extra: object) -> str:
+        """The profile that the fixture's one event tells about apart from any message."""
+        event = self.event(source, name, **extra)
+        apply(self.ctx.store, event)
+        (profile,) = rows(self.ctx.store, social_profiles, external_id=event.customer_id or event.author.external_id)
+        return str(profile["id"])
+
+    def event(self, source: str, name: str, **extra: object) -> Event:
+        """The fixture's one event."""
+        fixture = next(each for each in fixtures() if (each.source, each.name) == (source, name))
+        taken = self.ctx.sources[source]
+        (event,) = taken.mapping.normalise(
+            fixture.body, json.loads(fixture.headers), fixture.content_type, taken.account_ids
+        ).events
+        return replace(event, extra={**event.extra, **extra})
 
     def has_orders(self, contact: str, *numbers: str) -> None:
         """A contact whose orders the CRM knows by these numbers."""
@@ -75,8 +91,8 @@ def who(found: list[Candidate]) -> list[str]:
     return [each.contact_id for each in found]
 
 
-def said_of(candidate: Candidate) -> list[str]:
-    return [reason.detail for reason in candidate.reasons]
+def is_proven(candidate: Candidate) -> bool:
+    return any(reason.detail in PROVEN for reason in candidate.reasons)
 
 
 def test_who_shares_the_own_number_in_telegram_is_asked_about_first_and_asking_changes_nothing(world: World) -> None:
@@ -86,7 +102,7 @@ def test_who_shares_the_own_number_in_telegram_is_asked_about_first_and_asking_c
     before = world.everything()
     first = world.asked(profile)[0]
     assert first.contact_id == MARA
-    assert PROVEN in said_of(first)
+    assert is_proven(first)
     assert world.everything() == before
     assert rows(world.ctx.store, links) == []
 
@@ -95,14 +111,14 @@ def test_a_verified_contact_of_chatwoot_is_the_one_with_the_address(world: World
     world.seed.contact(MARA, "Ingrid", "Holm", email="Mara@Mail.example")
     found = world.asked(world.takes_in("chatwoot", "message_created__new"))
     assert who(found) == [MARA]
-    assert PROVEN in said_of(found[0])
+    assert is_proven(found[0])
 
 
 def test_a_contact_of_chatwoot_that_nobody_verified_is_a_hint_as_if_written(world: World) -> None:
     world.seed.contact(MARA, "Ingrid", "Holm", email=EMAIL)
     found = world.asked(world.takes_in("chatwoot", "message_created__new", verified_contact=False))
     assert who(found) == [MARA]
-    assert PROVEN not in said_of(found[0])
+    assert not is_proven(found[0])
     assert "email" in {reason.kind for reason in found[0].reasons}
 
 
@@ -110,7 +126,7 @@ def test_a_number_that_the_network_tells_of_is_a_hint(world: World) -> None:
     world.seed.contact(MARA, "Ingrid", "Holm", phone=PHONE)
     found = world.asked(world.takes_in("whatsapp", "message_text__new"))
     assert MARA in who(found)
-    assert PROVEN not in said_of(found[0])
+    assert not is_proven(found[0])
 
 
 def test_two_contacts_with_the_proven_number_are_both_proven(world: World) -> None:
@@ -118,7 +134,7 @@ def test_two_contacts_with_the_proven_number_are_both_proven(world: World) -> No
     world.seed.contact(TOMAS, "Gustav", "Berg", phone=PHONE)
     found = world.asked(world.takes_in("telegram", "message__own_number_shared"))
     assert sorted(who(found)) == sorted([MARA, TOMAS])
-    assert all(PROVEN in said_of(each) for each in found)
+    assert all(map(is_proven, found))
 
 
 def test_of_two_shared_numbers_the_later_is_the_proof(world: World) -> None:
@@ -129,7 +145,7 @@ def test_of_two_shared_numbers_the_later_is_the_proof(world: World) -> None:
     earlier = {**item, "id": "earlier", "item_id": "earlier", "occurred_at": item["occurred_at"] - 1}
     world.seed.insert("interactions", **{**earlier, "extra": f'{{"own_phone": "{OLD_PHONE}"}}'})
     found = world.asked(profile)
-    assert [each.contact_id for each in found if PROVEN in said_of(each)] == [MARA]
+    assert [each.contact_id for each in found if is_proven(each)] == [MARA]
     assert found[0].contact_id == MARA
 
 
@@ -166,6 +182,60 @@ def test_a_proof_is_gone_with_the_message_it_came_with(world: World) -> None:
     with world.ctx.store.begin() as uow:
         uow.connection.execute(update(interactions).values(state="deleted"))
     assert world.asked(profile) == []
+
+
+@pytest.mark.parametrize(
+    ("source", "name"),
+    [
+        ("discourse", "user_confirmed_email__profile"),
+        ("discourse", "user_updated__profile"),  # the forum's own login vouches for it
+        ("hootsuite", "conversation_updated__confirmed_email"),
+        ("social_case", "contact_updated__verified"),
+    ],
+)
+def test_an_address_that_is_told_as_confirmed_apart_from_a_message_is_a_proof(
+    world: World, source: str, name: str
+) -> None:
+    world.seed.contact(TOMAS, "Mara", "Lindqvist", city="Malmö")  # bears the very name that the account shows
+    world.seed.contact(MARA, "Ingrid", "Holm", email=EMAIL)
+    profile = world.is_told(source, name)
+    before = world.everything()
+    first = world.asked(profile)[0]
+    assert first.contact_id == MARA
+    assert is_proven(first)
+    assert world.everything() == before
+    assert rows(world.ctx.store, links) == []
+
+
+@pytest.mark.parametrize(
+    ("source", "name", "address"),
+    [
+        ("discourse", "user_created__typed_address", EMAIL),
+        ("intercom", "contact_email_updated__profile", "mara@post.example"),
+        ("social_case", "contact_updated__profile", EMAIL),
+    ],
+)
+def test_an_address_that_nobody_checked_is_a_hint(world: World, source: str, name: str, address: str) -> None:
+    world.seed.contact(MARA, "Ingrid", "Holm", email=address)
+    found = world.asked(world.is_told(source, name))
+    assert MARA in who(found)
+    assert not any(map(is_proven, found))
+
+
+def test_what_was_told_apart_from_messages_is_gone_when_the_account_asks_to_be_forgotten(world: World) -> None:
+    world.seed.contact(MARA, "Ingrid", "Holm", email=EMAIL)
+    told = replace(world.event("discourse", "user_updated__profile"), occurred_at=NOON)
+    gone = replace(world.event("discourse", "user_destroyed__gone"), occurred_at=NOON + timedelta(hours=1))
+    gone = replace(gone, scope=told.scope, author=told.author, customer_id=told.customer_id)
+    apply(world.ctx.store, told)
+    (profile,) = rows(world.ctx.store, social_profiles)
+    assert who(world.asked(profile["id"])) == [MARA]
+    apply(world.ctx.store, gone)
+    assert world.asked(profile["id"]) == []
+    late = replace(told, occurred_at=NOON + timedelta(minutes=30), extra={**told.extra, "phone": PHONE})
+    apply(world.ctx.store, late)
+    assert world.asked(profile["id"]) == []
+    assert EMAIL not in repr(rows(world.ctx.store, social_profiles))
 
 
 @pytest.mark.parametrize(

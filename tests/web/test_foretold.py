@@ -129,17 +129,21 @@ def test_a_question_that_cannot_be_answered_says_what_is_wrong(site: Site, seed:
 
 
 def test_two_accounts_without_a_name_can_be_told_apart(site: Site, seed: Seed) -> None:
-    """By the network's word and the end of the id, wherever they are listed."""
+    """By the end of the id, and by the network's word where that does not stand beside it."""
     small_world(seed)
     for number in ("2201234567334821", "2201234567339907"):
         seed.insert(
             "social_profiles", id=number, network="messenger", external_id=number, first_seen_at=1, last_seen_at=1
         )
     told = words(site.as_user("agent").get("/people?network=messenger"))
-    assert "Messenger account …334821" in told
-    assert "Messenger account …339907" in told
+    assert "Account …334821" in told
+    assert "Account …339907" in told
+    assert "Messenger account" not in told
     seed.yes("2201234567334821", TOMAS)
-    assert "Linked Messenger account …334821, by phone" in words(site.as_user("agent").get(f"/contacts/{TOMAS}"))
+    contact = words(site.as_user("agent").get(f"/contacts/{TOMAS}"))
+    assert "Linked Messenger account …334821, by phone" in contact
+    assert "Account …334821 on Messenger" in contact
+    assert "Account …334821 on Messenger" in words(site.as_user("agent").get("/profiles/2201234567334821"))
 
 
 def test_only_those_who_record_may_ask(site: Site, seed: Seed) -> None:

@@ -94,18 +94,21 @@ _BIO = {
     "bio.place": "the bio names the contact's place",
 }
 _EMAIL = {
-    "email.equal": "the customer wrote an e-mail address that is this contact's",
+    "email.equal": "the customer gave an e-mail address that is this contact's",
     "email.local_is_handle": "the handle equals the contact's e-mail address before the @",
 }
 _PHONE = {
-    "phone.equal": "the customer wrote a phone number that is this contact's",
-    "phone.equal_end": "the customer wrote a phone number that ends like this contact's",
+    "phone.equal": "the customer gave a phone number that is this contact's",
+    "phone.equal_end": "the customer gave a phone number that ends like this contact's",
     "phone.end_in_handle": "the handle's digits are the end of the contact's phone number",
 }
 _PROOF = {
-    "proof.network": "the network itself says that this account is this contact's",
-    "proof.elsewhere": "the network itself says that this account is another contact's",
+    "own_phone": "the account's owner shared their own phone number, and it is this contact's",
+    "confirmed_email": "the account's e-mail address is confirmed, and it is this contact's",
+    "confirmed_phone": "the account's phone number is confirmed, and it is this contact's",
 }
+_PROVEN = "the network itself says that this account is this contact's"
+_PROVEN_ELSEWHERE = "what is proven of this account is another contact's"
 _PLAIN = {
     "order": "the customer named an order of this contact",
     "handle": "this contact confirmed the same handle on another network",
@@ -208,6 +211,12 @@ def _phrases(kind: str, table: dict[str, str]) -> Writer:
     return write
 
 
+def _proof(scene: Scene) -> tuple[str, str]:
+    kinds = dict.fromkeys(each.kind for each in scene.view.proofs if each.contact_id == scene.contact.contact_id)
+    said = dict.fromkeys(_PROOF.get(kind, _PROVEN) for kind in kinds)
+    return "proof", "; ".join(said) or _PROVEN_ELSEWHERE
+
+
 _WRITERS: dict[str, Writer] = {
     "name": _name,
     "left": _left,
@@ -219,5 +228,5 @@ _WRITERS: dict[str, Writer] = {
     "bio": _phrases("bio", _BIO),
     "email": _phrases("email", _EMAIL),
     "phone": _phrases("phone", _PHONE),
-    "proof": _phrases("proof", _PROOF),
+    "proof": _proof,
 }

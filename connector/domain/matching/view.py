@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from connector.domain.identifiers import canonical_email, canonical_phone, emails_in, phones_in
-from connector.domain.matching.facts import ProfileQuery
+from connector.domain.matching.facts import ProfileQuery, Proof
 from connector.domain.matching.folding import fold, mixed_scripts, spaced, twin, unmask
 from connector.domain.matching.handles import HandleText, read_handle
 from connector.domain.matching.index import UNSEEN, WordCounts
@@ -39,6 +39,7 @@ class ProfileView:
     mixed: bool
     heard: str
     shown_sounds: frozenset[str]
+    proofs: tuple[Proof, ...] = ()
     size: int = 0
     counts: dict[str, WordCounts] = field(default_factory=dict)
 
@@ -69,6 +70,7 @@ def view_of(query: ProfileQuery) -> ProfileView:
         handle=handle,
         heard=sounds_key(core_of(handle.letters), ""),
         shown_sounds=_sounds_of(display),
+        proofs=query.proofs,
         display=display,
         display_plain="".join(display),
         places=frozenset(_joined(fold(location).split()[:MAX_PLACE_WORDS], 3)),
