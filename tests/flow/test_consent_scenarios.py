@@ -226,6 +226,21 @@ def test_what_is_said_now_undoes_also_what_a_clock_ahead_of_ours_has_written(des
     assert desk.reason(account) == "withdrawn"
 
 
+def test_a_yes_that_lies_in_the_future_does_not_outlive_a_withdrawal_that_tells_its_time(
+    desk: Desk, clock: FakeClock
+) -> None:
+    """The clock was set back an hour between the two: what the network tells is older than the yes, by the clock."""
+    account = desk.account("grace_p")
+    desk.yes(account, ADA, "service", "marketing")
+    said_at = clock.move(hours=-1)
+    clock.move(minutes=10)
+    with desk.store.begin() as uow:
+        consent.network_signal(uow, desk.ctx, account, NetworkSignal.MARKETING_STOP, said_at, "stop")
+    assert desk.reason(account, "message.promo") == "withdrawn"
+    assert desk.undo(account, said_at=said_at).changed
+    assert desk.reason(account) == "withdrawn"
+
+
 def test_what_waits_to_be_asked_again_is_undone_too(desk: Desk, clock: FakeClock) -> None:
     account = desk.account("grace_p")
     desk.yes(account, ADA, "service", "marketing")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from connector.domain.consent import (
@@ -31,6 +32,20 @@ SKEW = timedelta(minutes=5)
 _EVER = datetime.max.replace(tzinfo=UTC)
 _MAY_REVOKE = frozenset({ActorKind.PRIVACY, ActorKind.ADMIN})
 _UNENDED = frozenset({LinkState.ASKED, LinkState.ACTIVE, LinkState.DEFERRED})
+
+
+@dataclass(frozen=True, slots=True)
+class _Reach:
+    """Which answers an undoing covers: those until a moment, and those that a clock ahead of ours has written.
+
+    Of an answer that lies in the future nobody can tell what it came after, so the stricter holds.
+    """
+
+    until: datetime
+    now: datetime
+
+    def covers(self, moment: datetime) -> bool:
+        return moment <= self.until or moment > self.now
 
 
 def withdraw(ctx: Context, command: WithdrawConsent) -> Receipt:
@@ -86,10 +101,10 @@ def _undo(
 ) -> LinkChange | None:
     said_at = min(command.said_at or now, now)
     # Said now, it reaches all that stands, whatever another host's clock wrote beside it.
-    reach = said_at + SKEW if command.said_at is not None else _EVER
+    reach = _Reach(said_at + SKEW if command.said_at is not None else _EVER, now)
     undone = tuple(_taken_back(link, command.purposes, said_at, reach))
     after = {**link.grants, **{each.purpose: each for each in undone}}
-    whole = command.purposes is None and (link.answered_at or link.asked_at) <= reach
+    whole = command.purposes is None and reach.covers(link.answered_at or link.asked_at)
     granted_later = any(each.is_granted for each in after.values())
     ends = (whole and not granted_later) or (bool(undone) and state_without(after.values()) is not None)
     if not undone and not ends:
@@ -106,13 +121,11 @@ def _undo(
     return write_act(uow, link, act, now)
 
 
-def _taken_back(
-    link: LinkRecord, purposes: frozenset[str] | None, said_at: datetime, reach: datetime
-) -> Iterable[Grant]:
+def _taken_back(link: LinkRecord, purposes: frozenset[str] | None, said_at: datetime, reach: _Reach) -> Iterable[Grant]:
     for name, grant in sorted(link.grants.items()):
         ours = purposes is None or name in purposes
         standing = grant.state in (GrantState.GRANTED, GrantState.STALE)
-        if ours and standing and grant.decided_at <= reach:
+        if ours and standing and reach.covers(grant.decided_at):
             yield Grant(name, GrantState.WITHDRAWN, said_at)
 
 
