@@ -38,6 +38,8 @@ RECEIPTS = {
     "no": "Noted: the customer said no. Nothing is linked, and nobody asks again for now.",
     "not_now": "Noted: not now. Nothing is linked; the next contact may ask again later.",
     "ended": "Unlinked. The history goes back, and the CRM copies follow.",
+    "doubted": "On hold from now on: the person's history is closed, and the CRM copies lose the contact. It counts as "
+    "never linked once a second person says so too.",
 }
 
 
@@ -133,7 +135,7 @@ def reject(profile_id: str) -> Response:
     return redirect(back_to(request.form.get("case"), profile_id, "rejected"))
 
 
-def back_to(case_id: str | None, profile_id: str, done: str) -> str:
+def back_to(case_id: str | None, profile_id: str, done: str | None) -> str:
     """The case, or else the profile, with a receipt."""
     if case_id:
         return url_for("agent.case", case_id=case_id, done=done)

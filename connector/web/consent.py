@@ -12,8 +12,9 @@ from sqlalchemy import Connection, RowMapping
 from werkzeug.wrappers import Response
 
 from connector.domain.channels import Channel
-from connector.domain.consent import Answer, Evidence, Method, Notice
+from connector.domain.consent import Answer, Evidence, LinkState, Method, Notice
 from connector.domain.handles import host_of, read_handle
+from connector.domain.people import Role
 from connector.domain.profiles import handle_key
 from connector.errors import Conflict, ConnectorError, HandleInvalid, InputInvalid, NotFound, Refused
 from connector.flows.consent.ending import invalidate, withdraw
@@ -22,6 +23,7 @@ from connector.flows.consent.record import record as record_consent
 from connector.flows.consent.words import RecordConsent, WithdrawConsent
 from connector.flows.context import Context
 from connector.queries import people
+from connector.queries.people import LinkView
 from connector.web.actors import actor_of
 from connector.web.agent import back_to
 from connector.web.auth import context, principal
@@ -52,6 +54,9 @@ STANDSTILL = {
     "the history, or an agent's word is not proof enough for it.",
 }
 """Why a yes would move nothing, in an agent's words; a day follows where there is one."""
+
+UNENDED = (LinkState.ASKED, LinkState.DEFERRED, LinkState.ACTIVE)
+"""Links that there is something to undo of."""
 
 HAVE_ACCOUNTS = (Channel.SOCIAL, Channel.MESSAGING, Channel.COMMUNITY, Channel.REVIEW)
 """Where a person has an account of her own to be asked about."""
@@ -139,21 +144,33 @@ def end(link_id: str) -> str:
 def end_submit(link_id: str) -> Response | tuple[str, int]:
     """Unlinks: for the customer, or because it was never them."""
     ctx = context()
-    words = request.form.get("words", "").strip()
     try:
-        if request.form.get("why") == "not_me":
-            invalidate(ctx, link_id, actor_of(principal()), words)
-        elif request.form.get("why") == "withdrawn":
-            withdraw(ctx, WithdrawConsent(actor_of(principal()), link_id=link_id, words=words or None))
-        else:
-            raise InputInvalid("Choose why it ends.")
+        _end(ctx, link_id)
     except Refused as error:
         with ctx.store.read() as connection:
             return _end_form(connection, link_id, error), status_of(error)
-    case_id, contact_id = request.form.get("case"), request.form.get("contact")
-    if case_id:
-        return redirect(url_for("agent.case", case_id=case_id, done="ended"))
-    return redirect(url_for("people.contact", crm_id=contact_id, done="ended") if contact_id else url_for("agent.home"))
+    with ctx.store.read() as connection:
+        view = _link(connection, link_id)
+    # One agent's "never this person" only holds the link: then it is still there, and nobody may read "Unlinked".
+    return redirect(_end_back(view, "doubted" if view.row["state"] == LinkState.ACTIVE else "ended"))
+
+
+def _end(ctx: Context, link_id: str) -> None:
+    words = request.form.get("words", "").strip()
+    if request.form.get("why") == "not_me":
+        invalidate(ctx, link_id, actor_of(principal()), words)
+    elif request.form.get("why") == "withdrawn":
+        withdraw(ctx, WithdrawConsent(actor_of(principal()), link_id=link_id, words=words or None))
+    else:
+        raise InputInvalid("Choose why it ends.")
+
+
+def _end_back(view: LinkView, done: str | None = None) -> str:
+    """Where the agent came from: the case, the person, or else the account."""
+    case_id, contact_id = request.values.get("case") or None, request.values.get("contact") or None
+    if contact_id and not case_id:
+        return url_for("people.contact", crm_id=contact_id, done=done)
+    return back_to(case_id, view.row["profile_id"], done)
 
 
 def _question_of(ctx: Context, connection: Connection, profile_id: str) -> Question:
@@ -300,10 +317,15 @@ def _command(question: Question, answers: dict[str, Answer]) -> RecordConsent:
     )
 
 
-def _end_form(connection: Connection, link_id: str, problem: ConnectorError | None = None) -> str:
+def _link(connection: Connection, link_id: str) -> LinkView:
     view = people.link(connection, link_id)
     if view is None:
         raise NotFound("There is no link of this id.")
+    return view
+
+
+def _end_form(connection: Connection, link_id: str, problem: ConnectorError | None = None) -> str:
+    view = _link(connection, link_id)
     contact = people.contact(connection, view.row["contact_id"])
     return render_template(
         "end_link.html",
@@ -311,8 +333,12 @@ def _end_form(connection: Connection, link_id: str, problem: ConnectorError | No
         view=view,
         name=person_name(contact["first_name"], contact["last_name"]) if contact else "a contact that is gone",
         reach=people.reach(connection, view.row["profile_id"]),
+        is_over=view.row["state"] not in UNENDED,
+        alone=principal().role is Role.PRIVACY,
         problem=problem.message if problem else None,
+        why=request.form.get("why", ""),
         words=request.form.get("words", ""),
+        back=_end_back(view),
         case_id=request.values.get("case") or None,
         contact_id=request.values.get("contact") or None,
     )
