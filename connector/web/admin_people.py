@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, redirect, render_template, request, url_for
+import secrets
+from collections.abc import Mapping
+
+from flask import Blueprint, redirect, render_template, request, session, url_for
 from werkzeug.wrappers import Response
 
 from connector.domain.people import USER_ROLES, Role
@@ -16,8 +19,13 @@ blueprint = Blueprint("admin_people", __name__, url_prefix="/admin")
 RECEIPTS = {
     "created": "The user can sign in now.",
     "changed": "Changed; every session of that user has ended.",
+    "made": "This key was made already, and its token is shown only once. If nobody copied it, revoke the key and make "
+    "another.",
     "revoked": "The key is revoked; its program is refused from now on.",
 }
+
+NOTHING: Mapping[str, str] = {}
+"""What a form that nobody filled in yet holds."""
 
 
 @blueprint.get("/users")
@@ -35,7 +43,7 @@ def user_create() -> Response | tuple[str, int]:
             context(), form.get("name", ""), form.get("password", ""), form.get("role", ""), actor=principal().actor
         )
     except Refused as error:
-        return _users_page(error.message), status_of(error)
+        return _users_page(error.message, form), status_of(error)
     return redirect(url_for("admin_people.users", done="created"))
 
 
@@ -65,13 +73,17 @@ def keys() -> str:
 
 
 @blueprint.post("/keys")
-def key_create() -> str | tuple[str, int]:
-    """Makes a key and shows its token, this once."""
+def key_create() -> Response | str | tuple[str, int]:
+    """Makes a key and shows its token, this once; the same form again makes no second one."""
     form = request.form
+    once = form.get("once")
+    if once and session.get("made_key") == once:
+        return redirect(url_for("admin_people.keys", done="made"))
     try:
         _, token = people.create_key(context(), form.get("name", ""), form.get("role", ""), actor=principal().actor)
     except Refused as error:
         return _keys_page(problem=error.message), status_of(error)
+    session["made_key"] = once
     return _keys_page(token=token)
 
 
@@ -85,13 +97,14 @@ def key_revoke(key_id: str) -> Response | str:
     return redirect(url_for("admin_people.keys", done="revoked"))
 
 
-def _users_page(problem: str | None = None) -> str:
+def _users_page(problem: str | None = None, typed: Mapping[str, str] = NOTHING) -> str:
     return render_template(
         "admin_users.html",
         section="admin",
         page="users",
         users=people.users(context()),
         roles=[(role.value, role.value) for role in USER_ROLES],
+        typed=typed,
         problem=problem,
         receipt=RECEIPTS.get(request.args.get("done", "")),
     )
@@ -105,6 +118,8 @@ def _keys_page(token: str | None = None, problem: str | None = None) -> str:
         keys=people.keys(context()),
         roles=[(role.value, role.value) for role in Role],
         token=token,
+        once=secrets.token_urlsafe(12),
+        typed=request.form if problem else NOTHING,
         problem=problem,
         receipt=RECEIPTS.get(request.args.get("done", "")),
     )

@@ -89,7 +89,7 @@ def check() -> BaseResponse | None:
     if g.principal is None:
         if is_api:
             raise Unauthenticated
-        return redirect(url_for("auth.login", next=_here()))
+        return redirect(_sign_in_first())
     if not is_api:
         _check_form()
     if not allows(g.principal.role, Permission(rule)):
@@ -102,7 +102,8 @@ def login() -> str | BaseResponse:
     """The sign-in form."""
     if _session_holder() is not None:
         return redirect(url_for("agent.home"))
-    return render_template("login.html", name="", problem=None, next=request.args.get("next", ""))
+    lost = bool(request.args.get("lost"))
+    return render_template("login.html", name="", problem=None, next=request.args.get("next", ""), lost=lost)
 
 
 @blueprint.post("/login")
@@ -154,9 +155,23 @@ def _check_form() -> None:
         raise FormExpired
 
 
-def _here() -> str:
-    query = request.query_string.decode("latin-1")
-    return f"{request.path}?{query}" if query and request.method == "GET" else request.path
+def _sign_in_first() -> str:
+    """The sign-in form; whoever sent a form in vain is told so, and led back to the page that it stood on."""
+    if request.method not in UNSAFE:
+        query = request.query_string.decode("latin-1")
+        return url_for("auth.login", next=f"{request.path}?{query}" if query else request.path)
+    lost = None if request.endpoint == "auth.logout" else "1"
+    return url_for("auth.login", next=_page_before() if lost else "", lost=lost)
+
+
+def _page_before() -> str:
+    """The page of ours that the browser says it came from; nothing where it says none, or another site's."""
+    parts = urlsplit(request.referrer or "")
+    ours = f"{parts.scheme}://{parts.netloc}/" == request.host_url and parts.path.startswith(f"{request.script_root}/")
+    if not ours:
+        return ""
+    path = parts.path.removeprefix(request.script_root)
+    return f"{path}?{parts.query}" if parts.query else path
 
 
 def _safe_next(target: str) -> str:

@@ -259,6 +259,7 @@ def _form(question: Question, problem: ConnectorError | None = None) -> str:
         purposes=[name for name in purposes if name in question.notice.purposes],
         length=len(question.wording),
         problem=problem.message if problem else None,
+        chosen=request.form,
         said=request.form.get("said", ""),
         reference=request.form.get("reference", ""),
         case_id=request.values.get("case") or None,

@@ -92,6 +92,13 @@ WORDS: Mapping[int, Words] = {
     503: Words("Busy for a moment", "Nothing was changed and nothing is lost.", "Wait a few seconds and try again."),
 }
 
+WORDS_OF_CODES: Mapping[str, Words] = {
+    "form_expired": Words(
+        "This page was open for too long", "Nothing was changed.", "What you typed may be gone: type it again."
+    ),
+}
+"""Where what happened is better told by the code than by the status."""
+
 
 def status_of(error: errors.ConnectorError) -> int:
     """The HTTP status of an error, by the nearest class in the table."""
@@ -144,7 +151,7 @@ def answer(error: Exception) -> Response:
         )
     if request.path.startswith(API_PREFIX):
         return problem_response(trouble)
-    words = WORDS.get(trouble.status, WORDS[500])
+    words = WORDS_OF_CODES.get(trouble.code) or WORDS.get(trouble.status, WORDS[500])
     page = render_template("error.html", trouble=trouble, words=words)
     response = make_response(page, trouble.status)
     response.headers.extend(trouble.headers)
