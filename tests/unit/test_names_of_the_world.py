@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from connector.domain.matching import ProfileQuery, SuggestionEngine
 from connector.domain.matching.folding import fold, mixed_scripts, twin
@@ -181,3 +183,15 @@ def test_two_spellings_sound_alike(one: str, other: str) -> None:
 def test_names_of_few_consonants_make_no_sound_key() -> None:
     assert sounds_key("li", "yu") == ""
     assert sounds("meyer") != sounds("miller")
+
+
+@given(st.text("schtdzjkxaeiwynb*q3", max_size=7), st.text("schtdzjkxaeiwynb*q3", max_size=7))
+@settings(max_examples=300, deadline=None)
+def test_of_a_second_word_only_the_first_consonant_may_sound_otherwise(first: str, second: str) -> None:
+    assert sounds(first + second).endswith(sounds(second)[1:])
+
+
+@given(st.text(max_size=12), st.text(max_size=12))
+@settings(max_examples=200, deadline=None)
+def test_a_whole_name_folds_as_its_parts_do(first: str, last: str) -> None:
+    assert name_forms(first, last).whole == fold(f"{first} {last}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from connector.domain.matching.names import PET, Forms, NameForms
@@ -29,14 +29,23 @@ class Alignment(NamedTuple):
     place: str = ""
 
 
+ENOUGH_OF_A_PLACE = 4
+"""So many letters that a place begins with stand for it."""
 NOTHING = Alignment("none", "", "", ("", "", ""), 0, -1, -1, 0, 0, 99.0)
 
 
 class Known(NamedTuple):
-    """What of a contact may stand in a handle: the forms of the name and the words for the places."""
+    """What of a contact may stand in a handle: the forms of the name, those without pet names, words for places."""
 
     forms: NameForms
+    own: tuple[str, ...]
     places: tuple[str, ...]
+
+
+def known_of(forms: NameForms, places: Iterable[str], letters: str) -> Known:
+    """What may stand in these letters: a place only where they hold at least its start."""
+    own = tuple(form for form, kind in (*forms.firsts, *forms.lasts) if kind < PET and len(form) > 2)
+    return Known(forms, own, tuple(place for place in places if place[:ENOUGH_OF_A_PLACE] in letters))
 
 
 PATTERNS = {
@@ -155,11 +164,12 @@ def _cut_both(letters: str, known: Known) -> Iterator[Alignment]:
     """The starts of first and last name side by side: tizicip."""
     forms = known.forms
     begin = len(letters) - len(unexplained(letters, HEAD)) if letters[:1] != forms.initials[:1] else 0
+    text = letters[begin:]
     for first, first_kind in forms.firsts:
-        size = shared_prefix(letters[begin:], first)
-        if size < 3 or first_kind >= PET:
+        if first_kind >= PET or len(first) < 3 or not text.startswith(first[:3]):
             continue
-        cut, last = _longest_cut(letters[begin + size :], forms.lasts)
+        size = shared_prefix(text, first)
+        cut, last = _longest_cut(text[size:], forms.lasts)
         if cut > 2:
             end = begin + size + cut
             gaps = (letters[:begin], "", letters[end:])
@@ -226,7 +236,7 @@ def _read(
             rest = unexplained(gap, where)
             found = place_in(gap, rest, where, known.places)
             place = place or found
-            left += _left_in(beside_place(rest, where, found), known.forms)
+            left += _left_in(beside_place(rest, where, found), known)
     cost = PATTERNS[pattern] + left - 0.05 * (len(first) + len(last)) + 0.2 * last_kind
     return Alignment(pattern, first, last, gaps, left, first_at, last_at, first_kind, last_kind, cost, place)
 
@@ -234,8 +244,7 @@ def _read(
 def place_in(gap: str, rest: str, where: int, places: tuple[str, ...]) -> str:
     """The contact's place that a piece is or ends with; a two-letter code counts only at an end of the handle."""
     for place in places:
-        # Most places share nothing with the piece, which is quickly seen.
-        if (place in gap or (len(rest) > 3 and place.startswith(rest))) and _is_place(gap, rest, where, place):
+        if _is_place(gap, rest, where, place):
             return place
     return ""
 
@@ -252,14 +261,14 @@ def _is_place(gap: str, rest: str, where: int, place: str) -> bool:
         return len(place) > 2 or where != MIDDLE
     if where == TAIL and gap.endswith(place) and not unexplained(gap[: -len(place)], TAIL):
         return True
-    return len(place) > 4 and bool(rest) and (place in rest or (len(rest) > 3 and place.startswith(rest)))
+    return len(place) > 4 and (place in rest or (len(rest) >= ENOUGH_OF_A_PLACE and place.startswith(rest)))
 
 
-def _left_in(rest: str, forms: NameForms) -> int:
+def _left_in(rest: str, known: Known) -> int:
     """Letters of a piece that are no middle name or its initial and no other part of the family name."""
-    if not rest or rest in forms.initials[1:]:
+    if not rest or rest in known.forms.initials[1:]:
         return 0
-    for form, kind in (*forms.firsts, *forms.lasts):
-        if kind < PET and len(form) > 2 and form in rest:
+    for form in known.own:
+        if form in rest:
             return len(rest) - len(form)
     return len(rest)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 from math import log10
 
-from connector.domain.matching.alignment import NOTHING, Alignment, Known, align, beside_place, place_in
+from connector.domain.matching.alignment import NOTHING, Alignment, Known, align, beside_place, known_of, place_in
 from connector.domain.matching.facts import ContactFacts
 from connector.domain.matching.keys import local_key, phone_key
 from connector.domain.matching.names import PET, NameForms, name_forms
@@ -38,11 +38,12 @@ def compare(view: ProfileView, contact: ContactFacts) -> tuple[Features, Alignme
     """The features of a pair and the reading of the handle they rest on."""
     forms = name_forms(contact.first_name, contact.last_name, contact.emails)
     places = (*place_words(contact.city, contact.state), *country_words(contact.country))
-    reading = _as_heard(view, forms, align(view.handle.letters, Known(forms, places)))
+    known = known_of(forms, places, view.handle.letters)
+    reading = _as_heard(view, forms, align(view.handle.letters, known))
     found: Features = {"base": 1.0}
     shown = _shown(found, view, forms) if view.named else ""
     if view.handle.plain:
-        _handle(found, view, contact, Known(forms, places), reading, shown)
+        _handle(found, view, contact, known, reading, shown)
     _places(found, view, contact)
     _bio(found, view, forms, contact)
     _identifiers(found, view, contact)
@@ -227,7 +228,7 @@ def _as_heard(view: ProfileView, forms: NameForms, reading: Alignment) -> Alignm
     letters = view.handle.letters
     if len(view.heard) < 5 or reading.pattern in STRONG or (reading.last and not reading.left):
         return reading
-    parts = _heard(forms).get(view.heard)
+    parts = _heard(forms, (view.heard,)).get(view.heard)
     if parts is None:
         return reading
     core, name = core_of(letters), "".join(parts)
@@ -241,12 +242,14 @@ def _as_heard(view: ProfileView, forms: NameForms, reading: Alignment) -> Alignm
     return NOTHING._replace(pattern="heard", first=core, gaps=gaps, first_at=at)
 
 
-def _heard(forms: NameForms) -> dict[str, tuple[str, str]]:
-    """The consonants of first and last name in either order, and the two as they are spelt."""
+def _heard(forms: NameForms, asked: tuple[str, ...]) -> dict[str, tuple[str, str]]:
+    """Those of the consonants asked for that are first and last name in either order, and the two as they are spelt."""
     firsts = [form for form, kind in forms.firsts[:4] if kind < PET and sounds(form)]
     lasts = [form for form, _ in forms.lasts[:2] if sounds(form)]
     pairs = [pair for first in firsts for last in lasts for pair in ((first, last), (last, first))]
-    return {sounds("".join(pair)): pair for pair in pairs}
+    # Where two words meet a consonant may sound otherwise; the rest of the second must be there.
+    near = [pair for pair in pairs if any(each.endswith(sounds(pair[1])[1:]) for each in asked)]
+    return {heard: pair for pair in near if (heard := sounds("".join(pair))) in asked}
 
 
 def _shown(found: Features, view: ProfileView, forms: NameForms) -> str:
@@ -255,7 +258,7 @@ def _shown(found: Features, view: ProfileView, forms: NameForms) -> str:
     last = next((form for form, _ in forms.lasts if form in spoken), "")
     first, kind = next(((form, kind) for form, kind in forms.firsts if form in spoken and form != last), ("", 0))
     pattern = _shown_pattern(words, forms, first, kind, last)
-    if pattern in {"last", "first", "none"} and not view.shown_sounds.isdisjoint(_heard(forms)):
+    if pattern in {"last", "first", "none"} and _heard(forms, tuple(view.shown_sounds)):
         pattern = "heard"
     found[f"shown.{pattern}"] = 1.0
     if pattern in {"first_last", "pet_last"}:

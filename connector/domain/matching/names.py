@@ -45,12 +45,12 @@ class NameForms(NamedTuple):
     lasts: Forms
     initials: str
     last_initials: str
-    written: str
+    written: tuple[str, str]
 
     @property
     def whole(self) -> str:
         """The name as the CRM writes it, folded."""
-        return fold(self.written)
+        return " ".join(filter(None, map(fold, self.written)))
 
     @property
     def monogram(self) -> str:
@@ -116,7 +116,7 @@ def name_forms(first_name: str | None, last_name: str | None, emails: tuple[str,
         firsts, initials = (), ""
     if emails and lasts:
         firsts = _with_mailed(firsts, lasts, emails)
-    return NameForms(firsts, lasts, initials, last_initials, f"{first_name or ''} {last_name or ''}")
+    return NameForms(firsts, lasts, initials, last_initials, (first_name or "", last_name or ""))
 
 
 def _with_mailed(firsts: Forms, lasts: Forms, emails: tuple[str, ...]) -> Forms:

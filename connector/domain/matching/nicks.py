@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from functools import lru_cache
 
 from nicknames import NickNamer
@@ -65,26 +66,33 @@ jens jes | niels nils | soren sorn | kristian kris | mikkel mikael
 """
 
 
+_NONE: frozenset[str] = frozenset()
+
+
+def other_forms(name: str) -> frozenset[str]:
+    """The folded pet and full forms that stand for the folded given name: bob and robert give each other."""
+    return _table().get(name, _NONE)
+
+
 @lru_cache(maxsize=1)
-def _world() -> dict[str, frozenset[str]]:
-    table: dict[str, set[str]] = {}
+def _table() -> dict[str, frozenset[str]]:
+    """Other forms by name, made once: they are asked for every piece of every handle, and most pieces are no name."""
+    english = NickNamer()
+    table: defaultdict[str, set[str]] = defaultdict(set)
+    for lookup in (english.nickname_lookup, english.canonical_lookup, _world()):
+        for name, others in lookup.items():
+            table[name] |= others
+    return {name: frozenset(filter(_plain, others - {name})) for name, others in table.items() if len(name) > 1}
+
+
+def _world() -> dict[str, set[str]]:
+    table: defaultdict[str, set[str]] = defaultdict(set)
     for group in _SETS.split("|"):
         names = group.replace("ä", "a").replace("-", "").split()
         for name in names:
-            table.setdefault(name, set()).update(names)
-    return {name: frozenset(others - {name}) for name, others in table.items()}
+            table[name].update(names)
+    return table
 
 
-@lru_cache(maxsize=1)
-def _english() -> NickNamer:
-    return NickNamer()
-
-
-@lru_cache(maxsize=131072)
-def other_forms(name: str) -> frozenset[str]:
-    """The folded pet and full forms that stand for the folded given name: bob and robert give each other."""
-    if len(name) < 2:
-        return frozenset()
-    namer = _english()
-    found = set(namer.nicknames_of(name)) | set(namer.canonicals_of(name)) | _world().get(name, frozenset())
-    return frozenset(form for form in found if form.isalpha() and form.isascii() and len(form) > 1 and form != name)
+def _plain(form: str) -> bool:
+    return len(form) > 1 and form.isascii() and form.isalpha()

@@ -78,7 +78,9 @@ def _pieces(view: ProfileView, letters: str) -> tuple[list[Piece], list[Piece]]:
             counts = view.count(word)
             if counts.family:
                 lasts.append(Piece(start, end, word, counts.family))
-            given = counts.given + (sum(view.count(form).given for form in other_forms(word)) if end - start > 2 else 0)
+            given = counts.given
+            if end - start > 2 and (others := other_forms(word)):
+                given += sum(view.count(form).given for form in others)
             if given:
                 firsts.append(Piece(start, end, word, given))
     return sorted(lasts, key=_telling), sorted(firsts, key=_telling)
