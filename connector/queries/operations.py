@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, ScalarSelect, func, literal, select, union_all
+from sqlalchemy import Connection, RowMapping, ScalarSelect, func, literal, null, select, union_all
 
 from connector.queries.paging import COUNTED, Page, page
 from connector.store.tables import crm_state, deliveries, outbox, shelf
@@ -125,6 +125,7 @@ def shelf_groups(connection: Connection) -> list[RowMapping]:
             func.min(shelf.c.shelved_at).label("oldest_at"),
             func.min(shelf.c.detail).label("detail"),
             func.min(shelf.c.cure).label("cure"),
+            func.count(shelf.c.detail.distinct()).label("details"),
         )
         .where(shelf.c.state == "open")
         .group_by(shelf.c.source, shelf.c.reason)
@@ -153,6 +154,7 @@ def outbox_groups(connection: Connection) -> list[RowMapping]:
             func.count().label("n"),
             func.min(outbox.c.queued_at).label("oldest_at"),
             func.min(outbox.c.error).label("error"),
+            func.count(outbox.c.error.distinct()).label("errors"),
         )
         .where(outbox.c.state == "dead")
         .group_by(outbox.c.object, outbox.c.error_code)
@@ -170,11 +172,13 @@ def outbox_list(
     cursor: str | None,
     limit: int,
 ) -> Page:
-    """Outbox rows, the latest first."""
+    """Outbox rows, the latest first; of an empty error code those that the CRM gave none for."""
     statement = select(outbox)
-    for column, value in (("state", state), ("object", obj), ("error_code", error_code)):
+    for column, value in (("state", state), ("object", obj)):
         if value:
             statement = statement.where(outbox.c[column] == value)
+    if error_code is not None:
+        statement = statement.where(outbox.c.error_code == (error_code or null()))
     return page(connection, statement, [outbox.c.id], cursor=cursor, limit=limit, descending=True)
 
 

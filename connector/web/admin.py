@@ -8,6 +8,7 @@ from datetime import timedelta
 
 import orjson
 from flask import Blueprint, redirect, render_template, request, url_for
+from sqlalchemy import RowMapping
 from werkzeug.wrappers import Response
 
 from connector.domain.events import to_millis
@@ -113,7 +114,9 @@ def shelf() -> str:
             section="admin",
             page="shelf",
             found=page,
-            groups=operations.shelf_groups(connection),
+            groups=_of_view(operations.shelf_groups(connection), source=source, reason=reason)
+            if state == "open"
+            else [],
             state=state,
             source=source,
             reason=reason,
@@ -132,7 +135,7 @@ def outbox() -> str:
     """Records on their way to the CRM, and why some are stuck."""
     with context().store.read() as connection:
         state = choice("state", ("pending", "sent", "dead", "dropped"))
-        obj, code = request.args.get("object") or None, request.args.get("code") or None
+        obj, code = request.args.get("object") or None, request.args.get("code")
         page = operations.outbox_list(
             connection, state=state, obj=obj, error_code=code, cursor=cursor(), limit=PAGE_SIZE
         )
@@ -141,7 +144,9 @@ def outbox() -> str:
             section="admin",
             page="outbox",
             found=page,
-            groups=operations.outbox_groups(connection),
+            groups=_of_view(operations.outbox_groups(connection), object=obj, error_code=code)
+            if state in (None, "dead")
+            else [],
             state=state,
             obj=obj,
             code=code,
@@ -193,6 +198,11 @@ def readable(body: bytes | None) -> str | None:
     return text if len(text) <= SHOWN_BODY else f"{text[:SHOWN_BODY]}\n… cut here"
 
 
+def _of_view(groups: Sequence[RowMapping], **wanted: str | None) -> list[RowMapping]:
+    """The groups of what is being looked at: whoever chose one wants its lines, not all the others above them."""
+    return [each for each in groups if all(value in (None, each[name] or "") for name, value in wanted.items())]
+
+
 def _act(
     acts: Mapping[str, Deed],
     back: str,
@@ -209,7 +219,14 @@ def _act(
     if not request.form.get("sure"):
         words = plural(len(ids), one, many)
         return render_template(
-            "admin_confirm.html", section="admin", page=back.split(".")[1], act=deed, ids=ids, words=words, back=back
+            "admin_confirm.html",
+            section="admin",
+            page=back.split(".")[1],
+            act=deed,
+            ids=ids,
+            words=words,
+            back=back,
+            is_cut=len(ids) == LARGEST_GROUP,
         )
     changed = acts[deed](context(), ids, principal().actor)
     return redirect(url_for(back, done=deed, n=changed))

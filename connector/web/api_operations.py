@@ -164,7 +164,7 @@ def list_outbox(call: Call) -> OutboxList:
             connection,
             state=query.state,
             obj=query.object,
-            error_code=query.error_code,
+            error_code=query.error_code or None,
             cursor=query.cursor,
             limit=query.limit,
         )

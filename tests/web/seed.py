@@ -149,20 +149,17 @@ class Seed:
             made = insert(tables.deliveries).values(**{**values, **more}).returning(tables.deliveries.c.id)
             return int(uow.connection.execute(made).scalar_one())
 
-    def shelved(self, delivery_id: int, *, path: str = "$[0]", source: str = "social") -> None:
+    def shelved(self, delivery_id: int, *, path: str = "$[0]", source: str = "social", **more: Any) -> None:
         """An item on the shelf."""
-        self.insert(
-            "shelf",
-            delivery_id=delivery_id,
-            source=source,
-            item_path=path,
-            reason="mapping_unmatched",
-            detail="No rule fits the type message.exploded.",
-            cure="Add a rule to the mapping, then work on it again.",
-            shelved_at=self.ago(hours=3),
-        )
+        values = {
+            "reason": "mapping_unmatched",
+            "detail": "No rule fits the type message.exploded.",
+            "cure": "Add a rule to the mapping, then work on it again.",
+            "shelved_at": self.ago(hours=3),
+        }
+        self.insert("shelf", delivery_id=delivery_id, source=source, item_path=path, **{**values, **more})
 
-    def stuck(self, obj: str, key: str, *, code: str = "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST") -> None:
+    def stuck(self, obj: str, key: str, *, code: str | None = "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST") -> None:
         """An outbox row that the CRM will not take."""
         self.insert(
             "outbox",

@@ -1,4 +1,4 @@
-"""Forms after a refusal, sent twice, or sent by somebody who was signed out meanwhile: nothing is lost or done twice."""
+"""Forms after a refusal, sent twice, or sent by who was signed out meanwhile: nothing is lost or done twice."""
 
 from __future__ import annotations
 

@@ -430,3 +430,32 @@ def test_the_longest_names_have_a_page(site: Site, seed: Seed) -> None:
     """And it is theirs."""
     small_world(seed)
     assert "Wolfeschlegelsteinhausen" in site.as_user("agent").get(f"/contacts/{LONG}").text
+
+
+def test_whoever_looks_at_one_reason_sees_its_lines_and_not_the_other_reasons(site: Site, seed: Seed) -> None:
+    """With fifty reasons the lines would stand below them all; a group of several details does not hide that it is."""
+    for number, reason in enumerate(("mapping_unmatched", "mapping_unmatched", "bad_time")):
+        seed.shelved(seed.delivery(state="done"), path=f"$[{number}]", reason=reason, detail=f"Trouble {number}.")
+    seed.stuck("Case", "key-1")
+    seed.stuck("Case", "key-2", code="STRING_TOO_LONG")
+    admin = site.as_user("admin")
+    assert "2 × social: Trouble 0. (and 1 similar reason)" in words(admin.get("/admin/shelf"))
+    chosen = words(admin.get("/admin/shelf?source=social&reason=bad_time"))
+    assert "1 × social: Trouble 2." in chosen
+    assert "2 ×" not in chosen
+    assert "Look at them" not in chosen
+    assert "×" not in words(admin.get("/admin/shelf?state=dropped"))
+    assert words(admin.get("/admin/outbox")).count("1 × Case") == 2
+    chosen = words(admin.get("/admin/outbox?state=dead&object=Case&code=STRING_TOO_LONG"))
+    assert chosen.count("1 × Case") == 1
+    assert "All reasons" in chosen
+
+
+def test_records_without_a_code_of_the_crm_go_out_again_without_the_others(site: Site, seed: Seed) -> None:
+    """As those whose worker was killed three times over them: "all of them" means these, not all of the object."""
+    seed.stuck("Case", "key-1")
+    seed.stuck("Case", "key-2", code=None)
+    page = site.as_user("admin").get("/admin/outbox?state=dead&object=Case&code=")
+    assert words(page).count("1 × Case") == 1
+    asked = site.post("admin", "/admin/outbox", act="retry", group="1", object="Case", code="")
+    assert "Work on 1 record again?" in words(asked)
