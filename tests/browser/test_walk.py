@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from sqlalchemy import insert, update
 
+from connector.store.tables import cases, crm_users
 from tests.browser.conftest import Desk
 from tests.web.conftest import PASSWORD
 from tests.web.seed import MARA, TOMAS
@@ -193,4 +195,23 @@ def test_everything_works_without_script(browser: Any, desk: Desk) -> None:
     page.get_by_role("button", name="No", exact=True).click()
     page.wait_for_url(f"{url}/cases/{ids['asked']}?done=no")
     assert page.get_by_text("the customer said no").first.is_visible()
+    page.context.close()
+
+
+def test_the_longest_owner_leaves_the_customer_in_sight(browser: Any, desk: Desk) -> None:
+    """On a phone as on a wide window: who waits is what the row is for."""
+    _, site, ids = desk
+    owner = "Aleksandra-Konstantina Papadopoulou-Featherstonehaugh von Hohenlohe"
+    with site.ctx.store.begin() as uow:
+        uow.connection.execute(insert(crm_users).values(crm_id="005aa0000000001AAA", name=owner))
+        mine = update(cases).where(cases.c.id == ids["asked"])
+        uow.connection.execute(mine.values(owner_crm_id="005aa0000000001AAA"))
+    page, _ = opened(browser, desk, width=360)
+    for width in (360, 720, 1440, 1700):
+        page.set_viewport_size({"width": width, "height": 900})
+        row = page.locator(f'a.row[href$="/cases/{ids["asked"]}"]')
+        assert row.locator(".row-who b").bounding_box()["width"] > 80, width
+        assert row.get_by_text("Social · X").bounding_box()["width"] > 60, width
+        assert row.get_by_text(owner).is_visible(), width
+        assert not page.evaluate(TOO_WIDE), width
     page.context.close()
