@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from operator import itemgetter
 from threading import Lock
@@ -22,7 +23,7 @@ from connector.crm.budget import Meter
 from connector.crm.checks import check_org
 from connector.crm.classify import GIVE_ACCESS, GIVE_DEPLOYING, WireFault, as_error, row_result
 from connector.crm.deploy import deploy
-from connector.crm.port import Budget, Calls, CrmCheck, Deleted, Reading, Record, RowResult
+from connector.crm.port import Budget, Calls, CrmCheck, Deleted, Outcome, Reading, Record, RowResult
 from connector.crm.tokens import Token, TokenProvider
 from connector.crm.wire import CrmSession
 from connector.domain.clock import Clock, system_clock
@@ -87,7 +88,7 @@ class SalesforceGateway:
         A record that was deleted stays deleted (REMAP), where an upsert by external key would make a second one.
         """
         rows = [{"id": record_id, **record} for record_id, record in records.items()]
-        return self._send("composite/sobjects", obj, rows, assign=False)
+        return [_under_its_id(each) for each in self._send("composite/sobjects", obj, rows, assign=False)]
 
     def _send(self, path: str, obj: str, rows: Sequence[Record], *, assign: bool) -> list[RowResult]:
         headers = {"Sforce-Auto-Assign": "TRUE" if assign else "FALSE"}
@@ -262,6 +263,11 @@ class SalesforceGateway:
                 )
                 self._client = (token.generation, client)
             return self._client[1]
+
+
+def _under_its_id(result: RowResult) -> RowResult:
+    """A key that another record has shows that the id was not this record's: it must be looked up."""
+    return replace(result, outcome=Outcome.REMAP) if result.code == "DUPLICATE_VALUE" else result
 
 
 def _whole(obj: str, page: Any, seen: int) -> Any:

@@ -10,6 +10,7 @@ from connector.crm.port import Budget, Outcome, RowResult
 from connector.domain.events import from_millis
 from connector.errors import ConnectorError, CrmRateLimited, Misconfigured
 from connector.flows.context import Context
+from connector.flows.link import relink
 from connector.flows.pace import Pace, hold_pace, keep_pace
 from connector.flows.projection import Ownership, Wanted
 from connector.mapping.crm import ObjectMapping
@@ -32,7 +33,8 @@ class Sent:
     """A claimed batch: the rows that went out, the results that came back by row id, the fault that cut it short.
 
     ``carried`` has the rows that need a call, each with the contact in it: NOBODY to take it back, None for not said.
-    ``by_id`` has those that were sent as a change of a record that the CRM had.
+    ``by_id`` has those that were sent as a change of a record that the CRM had, ``overtaken`` those that were held back
+    because their contact may no longer be named.
     """
 
     obj: ObjectMapping
@@ -42,6 +44,7 @@ class Sent:
     results: dict[int, RowResult] = field(default_factory=dict)
     called: set[int] = field(default_factory=set)
     by_id: set[int] = field(default_factory=set)
+    overtaken: set[int] = field(default_factory=set)
     fault: ConnectorError | None = None
 
 
@@ -72,6 +75,7 @@ def settle_sent(ctx: Context, uow: UnitOfWork, sent: Sent, budget: Budget | None
     settlements = [_settlement(row, sent, pace, fault, tally) for row in sent.rows if row.id in ours]
     _remember(uow, sent, settlements)
     settle(uow, claim, settlements)
+    _relink(uow, sent, ours)
     return tally
 
 
@@ -79,6 +83,15 @@ def _note_overtaken(uow: UnitOfWork, sent: Sent, ours: Collection[int]) -> None:
     """A worker that was so slow that others took its rows may have written after them: what it wrote is put right."""
     late = [row for row in sent.rows if row.id in sent.called and row.id not in ours]
     note_overtaken(uow, {row.id: sent.carried[row.id] for row in late})
+
+
+def _relink(uow: UnitOfWork, sent: Sent, ours: Collection[int]) -> None:
+    """An account whose record people deleted was made again just now; the org took it out of all that named it."""
+    if sent.obj.kind == "profile":
+        for row in sent.rows:
+            result = sent.results.get(row.id)
+            if row.id in ours and row.sent_ver and result is not None and result.created:
+                relink(uow, row.external_key)
 
 
 def _common_fault(results: dict[int, RowResult]) -> ConnectorError | None:
@@ -102,6 +115,9 @@ def _settlement(row: Claimed, sent: Sent, pace: Pace, fault: ConnectorError | No
         return Settlement(
             row.id, row.ver, Settling.SENT, row.crm_id, row.sent_digest, row.sent_contact_id, said_contact=False
         )
+    if row.id in sent.overtaken:
+        tally.retried += 1
+        return Settlement(row.id, row.ver, Settling.WAIT, wait_seconds=0)
     result = sent.results.get(row.id)
     if result is not None and result.outcome is Outcome.OK:
         tally.sent += 1

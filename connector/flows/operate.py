@@ -59,12 +59,13 @@ def drop_outbox(ctx: Context, row_ids: Sequence[int], actor: str) -> int:
 
 
 def _drop_outbox(uow: UnitOfWork, ctx: Context, row_ids: Sequence[int]) -> int:
-    for row in _taking_back(ctx, uow.connection, outbox_shelf.naming(uow.connection, row_ids)):
+    held = outbox_shelf.hold(uow, row_ids)  # else a withdrawal might come between the look and the dropping
+    for row in _taking_back(ctx, uow.connection, outbox_shelf.naming(uow.connection, held)):
         raise Conflict(
             f"Row {row.id} takes back a contact whose consent has ended, so it cannot be set aside: cure what the "
             f"CRM says of it, then try it again with `connector outbox retry {row.id}`."
         )
-    return outbox_shelf.drop(uow, row_ids)
+    return outbox_shelf.drop(uow, held)
 
 
 def never_taken_back(ctx: Context, connection: Connection) -> int:

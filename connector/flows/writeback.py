@@ -18,7 +18,7 @@ from connector.flows.answers import Sent, settle_sent
 from connector.flows.context import Context
 from connector.flows.pace import hold_pace, keep_pace, look_at_pace
 from connector.flows.projection import Ownership, Wanted, project
-from connector.flows.references import mend_references
+from connector.flows.references import in_their_order, mend_references
 from connector.mapping.crm import CrmMapping, ObjectMapping
 from connector.store.crm_records import note_reopens, note_tries, ready
 from connector.store.insisting import insist
@@ -125,13 +125,13 @@ def claim_batch(ctx: Context, uow: UnitOfWork, mapping: CrmMapping, *, limit: in
     if obj.once:
         first = [row for row in changed if row.crm_id is None and not wanted[row.external_key].tried]
         note_reopens(uow, rows[0].claim, {row.id: 0 for row in first})
-    carried = {row.id: _carried(row, wanted[row.external_key]) for row in changed}
+    carried = {row.id: _carried(obj, row, wanted[row.external_key]) for row in changed}
     note_tries(uow, rows[0].claim, carried)
     return Batch(obj, rows, wanted, changed, carried)
 
 
-def _carried(row: Claimed, wanted: Wanted) -> str | None:
-    return (wanted.contact or NOBODY) if _moves_contact(row, wanted) else None
+def _carried(obj: ObjectMapping, row: Claimed, wanted: Wanted) -> str | None:
+    return (wanted.contact or NOBODY) if _says_contact(obj, row, wanted) else None
 
 
 def needs_call(row: Claimed, wanted: Wanted) -> bool:
@@ -149,12 +149,18 @@ def _moves_contact(row: Claimed, wanted: Wanted) -> bool:
     return unsure or wanted.contact != row.sent_contact_id
 
 
+def _says_contact(obj: ObjectMapping, row: Claimed, wanted: Wanted) -> bool:
+    # What people deleted in the CRM is made again by an upsert, and then it must be whole; a case never is.
+    is_upserted = not obj.once
+    return _moves_contact(row, wanted) or (is_upserted and wanted.contact is not None)
+
+
 def record_of(obj: ObjectMapping, row: Claimed, wanted: Wanted, *, creates: bool) -> Record:
-    """The record as it goes out: create-only fields on creation, the contact only where ours differs from it."""
+    """The record as it goes out: create-only fields on creation, a case's contact only where ours differs from it."""
     fields: dict[str, Any] = {**wanted.base, **wanted.reopen}
     if creates:
         fields |= wanted.once
-    if obj.contact and _moves_contact(row, wanted):
+    if obj.contact and _says_contact(obj, row, wanted):
         fields[obj.contact] = wanted.contact
     return fields
 
@@ -163,7 +169,7 @@ def _deliver(ctx: Context, crm: CRM, mapping: CrmMapping, batch: Batch) -> Drain
     before = _calls(crm)
     sent = Sent(batch.obj, batch.rows, batch.wanted, batch.carried)
     try:
-        _call(crm, batch, sent)
+        _call(ctx, crm, batch, sent)
     except ConnectorError as fault:
         sent = replace(sent, fault=fault)
     calls = _calls(crm) - before
@@ -178,7 +184,7 @@ def _deliver(ctx: Context, crm: CRM, mapping: CrmMapping, batch: Batch) -> Drain
     return report
 
 
-def _call(crm: CRM, batch: Batch, sent: Sent) -> None:
+def _call(ctx: Context, crm: CRM, batch: Batch, sent: Sent) -> None:
     """Fills the results in; what is in when a call fails, stays."""
     obj = batch.obj
     new = [row for row in batch.changed if row.crm_id is None]
@@ -190,18 +196,32 @@ def _call(crm: CRM, batch: Batch, sent: Sent) -> None:
     # What belongs to people once it is made is changed by its record id: one that they deleted is not made again.
     theirs = [row for row in batch.changed if obj.once and known[row.id]]
     ours = [row for row in batch.changed if not (obj.once and known[row.id])]
-    for part, creates in ((theirs, False), (ours, bool(obj.once))):
+    for claimed, creates in ((theirs, False), (ours, bool(obj.once))):
+        part = _still_so(ctx, batch, claimed)
+        sent.overtaken.update({row.id for row in claimed} - {row.id for row in part})
         if not part or batch.is_late:
             continue
         sent.called.update(row.id for row in part)
         records = [record_of(obj, row, batch.wanted[row.external_key], creates=creates) for row in part]
-        if part is theirs:
+        if claimed is theirs:
             by_id = {known[row.id] or "": record for row, record in zip(part, records, strict=True)}
             sent.by_id.update(row.id for row in part)
             results = crm.update(obj.name, by_id)
         else:
             results = crm.upsert(obj.name, obj.key, records, assign=obj.assign and creates)
-        sent.results.update(zip((row.id for row in part), results, strict=True))
+        told = in_their_order(crm, obj, [(row.external_key, known[row.id]) for row in part], results)
+        sent.results.update(zip((row.id for row in part), told, strict=True))
+
+
+def _still_so(ctx: Context, batch: Batch, rows: Sequence[Claimed]) -> list[Claimed]:
+    """The rows without those whose contact may no longer be named: another call may have come before this one."""
+    naming = {row.external_key for row in rows if batch.carried[row.id] not in (None, NOBODY)}
+    if not naming or ctx.crm_mapping is None:
+        return list(rows)
+    with ctx.store.read() as connection:
+        now = project(connection, ctx.crm_mapping, ctx.consent, batch.obj, naming, ctx.clock())
+    kept = {key for key, each in now.items() if each.contact == batch.wanted[key].contact}
+    return [row for row in rows if row.external_key not in naming - kept]
 
 
 def _calls(crm: CRM) -> int:

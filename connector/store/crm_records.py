@@ -26,8 +26,9 @@ _TRIES = text(
     f"UPDATE outbox SET sent_digest = NULL, tried_contact_id = {ALSO_TRIED} WHERE id = :id AND claim = :claim"
 )
 _FORGET = text(
-    "UPDATE outbox SET sent_digest = NULL, sent_contact_id = NULL, tried_contact_id = NULL, crm_id = NULL, "
-    "told_reopens = NULL "
+    "UPDATE outbox SET sent_digest = NULL, sent_contact_id = NULL, crm_id = NULL, told_reopens = NULL, "
+    "tried_contact_id = CASE WHEN sent_contact_id IS NULL THEN tried_contact_id "
+    "WHEN tried_contact_id IS NULL THEN sent_contact_id ELSE tried_contact_id || ' ' || sent_contact_id END "
     "WHERE object = :object AND external_key = :key"
 )
 _READY = f"""
@@ -196,9 +197,31 @@ def note_case_answers(uow: UnitOfWork, contacts: Mapping[str, ShownContact], rec
 
 
 def forget_sent(uow: UnitOfWork, obj: str, keys: Collection[str]) -> None:
-    """Forgets that the CRM has these records: it lost them, so the next drain makes them anew."""
+    """Forgets that the CRM has these records: it lost them, so the next drain makes them anew.
+
+    A person may bring them back from the bin first, with the contact that we named in them, so that is kept in mind.
+    """
     for key in sorted(keys):
         uow.connection.execute(_FORGET, {"object": obj, "key": key})
+
+
+def correct_record_ids(uow: UnitOfWork, obj: str, records: Mapping[str, str]) -> None:
+    """Notes under which record ids the CRM has these cases, where others were taken for theirs."""
+    free_record_ids(uow, records.values())
+    for key, record in sorted(records.items()):
+        uow.connection.execute(update(cases).where(cases.c.id == key).values(crm_id=record))
+        sent = update(outbox).where(outbox.c.object == obj, outbox.c.external_key == key)
+        uow.connection.execute(sent.values(crm_id=record))
+
+
+def free_record_ids(uow: UnitOfWork, record_ids: Iterable[str]) -> None:
+    """Takes these record ids from those cases of ours that bear them wrongly, before others get them."""
+    for page in paged(sorted(record_ids)):
+        for bearing in (
+            update(cases).where(cases.c.crm_id.in_(page), cases.c.origin == "connector"),
+            update(outbox).where(outbox.c.crm_id.in_(page), outbox.c.object == "Case"),
+        ):
+            uow.connection.execute(bearing.values(crm_id=None))
 
 
 def mark_cases_deleted(uow: UnitOfWork, keys: Collection[str]) -> None:

@@ -7,7 +7,7 @@ settling sets ``sent_ver`` to the version that was claimed, so a change that cam
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from enum import StrEnum
 
@@ -101,6 +101,10 @@ _DEAD = f"""
 _HAND_BACK = f"UPDATE outbox SET {_CLEAR}, touches = 0, run_at = {{now}} + :wait WHERE claim = :claim"
 
 
+_WHOLE = f"""
+UPDATE outbox SET sent_digest = CASE WHEN claim IS NULL THEN NULL ELSE '{OVERTAKEN}' END
+WHERE external_key = :key
+"""
 _HELD = "SELECT id FROM outbox WHERE claim = :claim"
 _OVERTAKEN = f"""
 UPDATE outbox SET ver = ver + 1, sent_digest = '{OVERTAKEN}',
@@ -239,6 +243,12 @@ def note_overtaken(uow: UnitOfWork, contacts: Mapping[int, str | None]) -> None:
     rows = [{"id": row, "contact": contact} for row, contact in contacts.items()]
     if rows:
         run(uow.connection, _OVERTAKEN, rows)
+
+
+def send_whole(uow: UnitOfWork, keys: Collection[str]) -> None:
+    """Makes these records, which are queued, go out whole although nothing in them may have changed."""
+    if keys:
+        run(uow.connection, _WHOLE, [{"key": key} for key in sorted(keys)])
 
 
 def tried(noted: str | None) -> frozenset[str]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, and_, or_, select
 
-from connector.store.queues import run
+from connector.store.queues import lock, run
 from connector.store.tables import outbox
 from connector.store.unit_of_work import UnitOfWork
 
@@ -88,6 +88,11 @@ def retry(uow: UnitOfWork, ids: Sequence[int] | None = None, *, error_code: str 
 
 
 _NAMED = or_(outbox.c.sent_contact_id.is_not(None), outbox.c.tried_contact_id.is_not(None))
+
+
+def hold(uow: UnitOfWork, ids: Sequence[int]) -> list[int]:
+    """Those of these unsent rows that nobody changes right now, and nobody does until the end of this transaction."""
+    return sorted(lock(uow, "outbox", "pending", ids) | lock(uow, "outbox", "dead", ids))
 
 
 def naming(connection: Connection, ids: Sequence[int]) -> list[Row[Any]]:

@@ -101,9 +101,7 @@ class RecordingCrm:
 
     def call(self, obj: str, records: Sequence[tuple[str, Record]]) -> list[RowResult]:
         mode, names = self.fail(), self.names()
-        if self.meanwhile is not None:
-            change, self.meanwhile = self.meanwhile, None
-            change()
+        self.change()
         if mode == "away":
             raise CrmUnavailable
         if mode == "locked":
@@ -116,6 +114,11 @@ class RecordingCrm:
         if mode == "died after":
             raise Died
         return results
+
+    def change(self) -> None:
+        if self.meanwhile is not None:
+            change, self.meanwhile = self.meanwhile, None
+            change()
 
     def take(self, obj: str, key: str, record: Record, names: Names) -> RowResult:
         self.sent += 1
@@ -131,6 +134,7 @@ class RecordingCrm:
         return RowResult(Outcome.OK, crm_id, created=not known)
 
     def keyed(self, obj: str, key_field: str, keys: Sequence[str], *, deleted: bool = False) -> Mapping[str, str]:
+        self.change()
         return {key: self.ids[obj, key] for key in keys if (obj, key) in self.ids}
 
     def budget(self) -> Budget | None:

@@ -32,6 +32,7 @@ from connector.store.crm_born import (
     openings_in,
     untold_reopens,
 )
+from connector.store.crm_records import free_record_ids
 from connector.store.outbox import queue
 from connector.store.unit_of_work import UnitOfWork
 
@@ -146,6 +147,7 @@ class CaseReader:
                 brought_back = before.is_deleted and not after.is_deleted  # what it shows was not looked after since
                 if brought_back or after.crm_contact_id != before.crm_contact_id:
                     queue(uow, "Case", key)
+        free_record_ids(uow, {str(each.crm_id) for each in changed if each.crm_id != known[each.id].crm_id})
         OUR_CASES.update(uow, changed)
         self._openings_go(uow, {each.id: each.crm_modified_at or 0 for each in changed if each.is_deleted})
         return len(changed)
