@@ -98,7 +98,8 @@ class CRM(Protocol):
     def update(self, obj: str, records: Mapping[str, Record]) -> list[RowResult]:
         """One result per record, in order, each record under its record id; one that is gone is not made again.
 
-        REMAP tells too that the id is another's, because another record has the external key. Faults of a whole call raise as with ``upsert``.
+        REMAP tells too that the id is another's, because another record has the external key. Faults of a whole call
+        raise as with ``upsert``.
         """
         ...
 
