@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
@@ -200,6 +201,16 @@ def safe_link(url: str | None) -> str | None:
     return url.strip() if parts.scheme in ("http", "https") and parts.hostname and "@" not in parts.netloc else None
 
 
+def attached(attachments: str) -> list[tuple[str, str | None]]:
+    """What was sent along: what it is, in a word, and its address where one may follow it."""
+    return [(_file_word(each["kind"]), safe_link(each["url"])) for each in json.loads(attachments)]
+
+
+def _file_word(kind: str | None) -> str:
+    word = (kind or "").partition("/")[0].replace("_", " ").strip().lower()
+    return "file" if word in ("", "application", "text") else word
+
+
 def masked_email(email: str | None) -> str:
     """The address with most of its name hidden: enough to recognise, not to copy."""
     if not email or "@" not in email:
@@ -227,7 +238,7 @@ def register_presenter(app: Flask, ctx: Context, timezone: str) -> None:
     filters: dict[str, Callable[..., Any]] = {
         "moment": presenter.moment, "exact": presenter.exact, "day": presenter.day, "age": presenter.age,
         "band": presenter.band, "network": presenter.network, "duration": duration, "count": count, "plural": plural,
-        "handle": handle, "account": presenter.account,
+        "handle": handle, "account": presenter.account, "attached": attached,
         "quoted": quoted, "safe_link": safe_link, "masked": masked_email, "icon": icon,
         "channel": lambda name: CHANNELS.get(name, str(escape(name))),
         "method": lambda name: METHODS.get(name, "by another way"),

@@ -25,3 +25,20 @@ from connector.web import present
 )
 def test_an_account_is_called_by_what_a_person_would_call_it(row: dict[str, str | None], shown: str) -> None:
     assert present.account({"external_id": None, **row}, "M") == shown
+
+
+@pytest.mark.parametrize(
+    ("kept", "shown"),
+    [
+        ("[]", []),
+        ('[{"kind":"image","url":"https://cdn.example/a.png"}]', [("image", "https://cdn.example/a.png")]),
+        ('[{"kind":"image/jpeg","url":"media-4711"}]', [("image", None)]),
+        ('[{"kind":"animated_gif","url":null}]', [("animated gif", None)]),
+        ('[{"kind":"application/pdf","url":"javascript:alert(1)"}]', [("file", None)]),
+        ('[{"kind":"","url":"https://cdn.example/b"}]', [("file", "https://cdn.example/b")]),
+    ],
+)
+def test_what_was_sent_along_is_named_and_only_a_web_address_is_followed(
+    kept: str, shown: list[tuple[str, str | None]]
+) -> None:
+    assert present.attached(kept) == shown

@@ -459,3 +459,15 @@ def test_records_without_a_code_of_the_crm_go_out_again_without_the_others(site:
     assert words(page).count("1 × Case") == 1
     asked = site.post("admin", "/admin/outbox", act="retry", group="1", object="Case", code="")
     assert "Work on 1 record again?" in words(asked)
+
+
+def test_a_message_that_is_only_a_picture_says_so_and_leads_to_it(site: Site, seed: Seed) -> None:
+    """Nobody answers "No text." without having seen what was sent; the picture itself is never fetched by the page."""
+    ids = small_world(seed)
+    sent = '[{"kind":"image","url":"https://cdn.example/label.png"},{"kind":"video","url":null}]'
+    seed.say(ids["asked"], None, ago={"minutes": 1}, profile_id=ids["unknown"], attachments=sent)
+    page = site.as_user("agent").get(f"/cases/{ids['asked']}")
+    assert "Attached: image , opens in a new tab , video" in words(page)
+    assert "No text." not in words(page)
+    assert '<a href="https://cdn.example/label.png" rel="noreferrer noopener"' in page.text
+    assert "<img" not in page.text
