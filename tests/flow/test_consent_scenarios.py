@@ -446,6 +446,31 @@ def test_an_account_younger_than_the_consent_waits_for_a_person(desk: Desk, cloc
     assert (desk.reason(account), desk.reason(waiting.profile_id)) == ("no_link", "hold")
 
 
+@pytest.mark.parametrize("known", [True, False])
+def test_an_account_that_took_the_handle_by_a_rename_waits_for_a_person(
+    desk: Desk, clock: FakeClock, known: bool
+) -> None:
+    """Whoever had the handle when the customer said it may have given it up since, and somebody else taken it."""
+
+    def writes(number: int, handle: str) -> None:
+        post = said(f"post-{number}", number, by="u-7", author=Author(external_id="u-7", handle=handle))
+        with desk.store.begin() as uow:
+            assert apply_events(uow, DESK, arrivals([post])).applied == 1
+
+    if known:
+        writes(1, "another_name")
+    consent.record(desk.ctx, desk.answer(None, ADA, SERVICE_YES, network="x", handle="@late_bird"))
+    (waiting,) = desk.links()
+    if not known:
+        writes(1, "another_name")
+    writes(2, "late_bird")
+    consent.expire_due(desk.ctx)
+    assert desk.reason(waiting.profile_id) == "hold"
+    with desk.store.read() as connection:
+        columns = select(social_profiles.c.id).where(social_profiles.c.external_id == "u-7")
+        assert desk.reason(connection.execute(columns).scalar_one()) == "no_link"
+
+
 def test_a_rename_keeps_the_link(desk: Desk) -> None:
     account = desk.account("old_name")
     desk.yes(account)

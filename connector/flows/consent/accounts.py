@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, and_, insert, select, update
+from sqlalchemy import Connection, and_, exists, insert, select, update
 
 from connector.domain.events import from_millis, to_millis
 from connector.domain.handles import read_handle
@@ -13,20 +13,21 @@ from connector.domain.profiles import handle_key, spoken_id
 from connector.errors import Conflict, HandleInvalid, InputInvalid, NotFound
 from connector.flows.consent.words import RecordConsent
 from connector.flows.context import Context
-from connector.store.tables import social_profiles
+from connector.store.tables import profile_handles, social_profiles
 from connector.store.unit_of_work import UnitOfWork
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """An account that the network has told of, and when it was made there, if it said so."""
+    """An account that the network has told of, when it was made there, if it said so, and whether it was renamed."""
 
     id: str
     created_at: datetime | None
+    was_renamed: bool
 
-    def is_younger_than(self, moment: datetime) -> bool:
-        """Whether it was made after that: then somebody else may have taken the handle since."""
-        return self.created_at is not None and self.created_at > moment
+    def had_the_handle_at(self, moment: datetime) -> bool:
+        """Whether it must have: nobody else gave up the handle since, neither to a new account nor to a renamed one."""
+        return not self.was_renamed and (self.created_at is None or self.created_at <= moment)
 
 
 _COMPANYS_OWN = "This is an account of the company itself: pick the customer's."
@@ -140,6 +141,12 @@ def accounts_with_handle_of(uow: UnitOfWork, unbound_id: str) -> list[Account]:
     same = and_(table.network == spoken.network, table.handle_key == spoken.handle_key, table.external_id.is_not(None))
     if spoken.scope:
         same = and_(same, table.scope == spoken.scope)
-    living = select(table.id, table.account_created_at).where(same, table.status == "active", table.kind != "brand")
-    rows = uow.connection.execute(living.order_by(table.id)).all()
-    return [Account(row.id, row.account_created_at and from_millis(row.account_created_at)) for row in rows]
+    otherwise = exists().where(
+        profile_handles.c.profile_id == table.id, profile_handles.c.handle_key != table.handle_key
+    )
+    columns = (table.id, table.account_created_at, otherwise.label("was_renamed"))
+    living = select(*columns).where(same, table.status == "active", table.kind != "brand")
+    return [
+        Account(row.id, row.account_created_at and from_millis(row.account_created_at), bool(row.was_renamed))
+        for row in uow.connection.execute(living.order_by(table.id))
+    ]

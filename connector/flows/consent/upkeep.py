@@ -151,7 +151,7 @@ def _bind(uow: UnitOfWork, ctx: Context, _now: datetime, limit: int) -> int:
         if not found:
             continue
         link = links_by_ids(uow.connection, [link_id])[0]
-        sure = len(found) == 1 and not found[0].is_younger_than(link.answered_at or link.asked_at)
+        sure = len(found) == 1 and found[0].had_the_handle_at(link.answered_at or link.asked_at)
         if sure:
             bound += len(bind_account(uow, ctx, unbound_id, found[0].id).changes)
         else:
