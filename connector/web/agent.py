@@ -109,6 +109,7 @@ def case(case_id: str) -> str:
             section="inbox" if row["origin"] == "connector" else "cases",
             said=said.rows,
             earlier=said.next,
+            older=cursor() is not None,
             parent=cases.parent_post(connection, row),
             events=cases.history(connection, case_id),
             others=cases.neighbours(connection, row),

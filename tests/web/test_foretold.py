@@ -74,6 +74,17 @@ def test_a_yes_that_moves_nothing_says_why(site: Site, seed: Seed) -> None:
     assert "In the CRM this is written" not in told
 
 
+def test_where_an_answer_would_be_refused_nobody_is_led_to_ask(site: Site, seed: Seed) -> None:
+    """Neither the words to say nor a form to fill in for nothing; of several purposes the others may be asked."""
+    ids = small_world(seed)
+    seed.yes(ids["unknown"], TOMAS, Answer.NO)
+    told = asked(site, ids["unknown"])
+    assert "Do not ask now." in told
+    assert "Say or send exactly this" not in told
+    assert "What did the customer say?" not in told
+    assert "What did the customer say?" in asked(site, ids["unknown"], more="&more=1")
+
+
 def test_with_several_purposes_the_page_names_the_one_that_moves(site: Site, seed: Seed) -> None:
     """Offers and statistics move nothing."""
     ids = small_world(seed)

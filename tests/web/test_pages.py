@@ -471,3 +471,20 @@ def test_a_message_that_is_only_a_picture_says_so_and_leads_to_it(site: Site, se
     assert "No text." not in words(page)
     assert '<a href="https://cdn.example/label.png" rel="noreferrer noopener"' in page.text
     assert "<img" not in page.text
+
+
+def test_a_long_conversation_leads_to_its_end_and_back_from_what_came_earlier(site: Site, seed: Seed) -> None:
+    """The newest message is what an agent came for; a short one has no such line."""
+    ids = small_world(seed)
+    agent = site.as_user("agent")
+    assert "To the last one" not in agent.get(f"/cases/{ids['case']}").text
+    for minute in range(210):
+        seed.say(ids["case"], f"message {minute}", ago={"minutes": 300 - minute}, profile_id=ids["linked"])
+    page = agent.get(f"/cases/{ids['case']}")
+    assert "200 messages here, the oldest first. To the last one" in words(page)
+    assert '<a href="#end">' in page.text
+    assert "Latest messages" not in page.text
+    earlier = re.search(r'rel="next" href="([^"]+)">Earlier messages', page.text)
+    assert earlier is not None
+    page = agent.get(earlier[1].replace("&amp;", "&"))
+    assert f'href="/cases/{ids["case"]}#end">Latest messages' in page.text
