@@ -8,6 +8,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from sqlalchemy import insert, update
 
+from connector.flows import people
 from connector.store.tables import cases, crm_users
 from tests.browser.conftest import Desk
 from tests.web.conftest import PASSWORD
@@ -214,4 +215,38 @@ def test_the_longest_owner_leaves_the_customer_in_sight(browser: Any, desk: Desk
         assert row.get_by_text("Social · X").bounding_box()["width"] > 60, width
         assert row.get_by_text(owner).is_visible(), width
         assert not page.evaluate(TOO_WIDE), width
+    page.context.close()
+
+
+def test_a_double_click_sends_a_form_once(browser: Any, desk: Desk) -> None:
+    """Of two keys with one name nobody knows which token was copied."""
+    url, site, _ = desk
+    page, _ = opened(browser, desk)
+    page.goto(f"{url}/admin/keys")
+    page.get_by_label("Which program uses it?").fill("warehouse")
+    page.get_by_role("button", name="Make a key").dblclick()
+    page.get_by_text("shown this once").wait_for()
+    assert len(people.keys(site.ctx)) == 1
+    page.reload()
+    page.get_by_text("made already").wait_for()
+    assert len(people.keys(site.ctx)) == 1
+    page.context.close()
+
+
+def test_an_answer_is_recorded_only_to_the_wording_that_is_shown(browser: Any, shown_desk: Desk) -> None:
+    """Another way or language needs its own words: until they are shown there is nothing to record."""
+    url, _, ids = shown_desk
+    page, complaints = opened(browser, shown_desk)
+    page.goto(f"{url}/profiles/{ids['unknown']}/ask?contact={TOMAS}")
+    words = page.get_by_label("In the customer's own words")
+    words.fill("yes, sure")
+    page.get_by_label("How do you ask?").select_option("In chat")
+    assert not words.is_visible()
+    page.get_by_label("How do you ask?").select_option("On the phone")
+    assert words.input_value() == "yes, sure"
+    page.get_by_label("Language").select_option("Deutsch")
+    page.get_by_role("button", name="Show the wording").click()
+    page.locator("blockquote[lang=de]").wait_for()
+    assert words.is_visible()
+    assert complaints == []
     page.context.close()

@@ -1,5 +1,6 @@
 // Enhancement only: every page works without it. "/" finds, Escape leaves a field, j and k move in a list, Y N L answer.
 // On a wide window the inbox shows the chosen case beside the list: the first click chooses, the second opens.
+// A double click sends a form once. What was asked in another way is shown before its answer can be recorded.
 (function () {
   "use strict";
   function typing(target) {
@@ -71,7 +72,21 @@
       if (place === 0) { peek(row); }
     });
   }
-  document.querySelectorAll("select[data-submit]").forEach(function (select) {
-    select.addEventListener("change", function () { select.form.submit(); });
+  document.addEventListener("submit", function (event) {
+    var form = event.target;
+    if (form.getAttribute("method") !== "post") { return; }
+    if (form.dataset.sent) { event.preventDefault(); return; }
+    form.dataset.sent = "1";
+    window.setTimeout(function () { delete form.dataset.sent; }, 3000);
+  });
+  function compare(form) {
+    var stale = Array.prototype.some.call(form.querySelectorAll("select"), function (select) {
+      return !select.options[select.selectedIndex].defaultSelected;
+    });
+    document.querySelectorAll("[data-as-chosen]").forEach(function (part) { part.hidden = stale; });
+  }
+  document.querySelectorAll("form[data-chooses]").forEach(function (form) {
+    form.addEventListener("change", function () { compare(form); });
+    compare(form);
   });
 }());
