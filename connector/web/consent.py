@@ -16,7 +16,15 @@ from connector.domain.consent import Answer, Evidence, LinkState, Method, Notice
 from connector.domain.handles import host_of, read_handle
 from connector.domain.people import Role
 from connector.domain.profiles import handle_key
-from connector.errors import Conflict, ConnectorError, HandleInvalid, InputInvalid, NotFound, Refused
+from connector.errors import (
+    Conflict,
+    ConnectorError,
+    HandleInvalid,
+    IdempotencyConflict,
+    InputInvalid,
+    NotFound,
+    Refused,
+)
 from connector.flows.consent.ending import invalidate, withdraw
 from connector.flows.consent.preview import Preview, Standstill, preview
 from connector.flows.consent.record import record as record_consent
@@ -244,6 +252,7 @@ def _account_form(contact: RowMapping, problem: str | None = None) -> str:
 def _form(question: Question, problem: ConnectorError | None = None) -> str:
     ctx = context()
     purposes = ctx.consent.purposes
+    key = None if isinstance(problem, IdempotencyConflict) else request.form.get("key")
     return render_template(
         "ask.html",
         foretold=_foretold(ctx, question),
@@ -263,7 +272,7 @@ def _form(question: Question, problem: ConnectorError | None = None) -> str:
         said=request.form.get("said", ""),
         reference=request.form.get("reference", ""),
         case_id=request.values.get("case") or None,
-        key=request.form.get("key") or secrets.token_urlsafe(16),
+        key=key or secrets.token_urlsafe(16),
     )
 
 

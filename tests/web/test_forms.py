@@ -6,8 +6,10 @@ import re
 from collections.abc import Callable
 
 import pytest
+from sqlalchemy import select
 
 from connector.flows import people
+from connector.store.tables import links
 from tests.web.conftest import PASSWORD, Site
 from tests.web.seed import TOMAS, Seed, small_world
 from tests.web.test_pages import words
@@ -52,6 +54,25 @@ def test_several_answers_stay_chosen_after_a_refusal(site: Site, seed: Seed) -> 
     assert 'name="answer.service" value="yes" checked' in page.text
     assert 'name="answer.marketing" value="no" checked' in page.text
     assert page.text.count("checked") == 2
+
+
+def test_another_answer_from_a_page_that_was_sent_already_is_refused_and_asked_for_anew(site: Site, seed: Seed) -> None:
+    """Back in the browser after a yes, then No: the page must not say that the no was recorded while the yes stands."""
+    ids = small_world(seed)
+    path = f"/profiles/{ids['unknown']}/ask"
+    form = {"contact": TOMAS, "method": "agent_phone", "lang": "en", "version": "1", "key": "k", "said": "sure"}
+    assert site.post("agent", path, **form, **{"answer.service": "yes"}).status_code == 302
+    page = site.post("agent", path, **form, **{"answer.service": "no"})
+    assert page.status_code == 422
+    assert "Another answer was recorded" in words(page)
+    anew = re.search(r'name="key" value="([^"]+)"', page.text)
+    assert anew is not None
+    assert anew[1] != "k"
+    assert site.post("agent", path, **form | {"key": anew[1]}, **{"answer.service": "no"}).status_code == 302
+    with site.ctx.store.read() as connection:
+        assert connection.execute(select(links.c.state).where(links.c.contact_id == TOMAS)).scalars().all() == [
+            "withdrawn"
+        ]
 
 
 @pytest.mark.parametrize("url", ["http://localhost", "http://localhost/desk"])

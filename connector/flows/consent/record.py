@@ -29,14 +29,15 @@ from connector.errors import (
     ContactNotFound,
     CoolingOff,
     EvidenceMissing,
+    IdempotencyConflict,
     InputInvalid,
     Misconfigured,
     NotFound,
     NoticeMismatch,
 )
-from connector.flows.consent.accounts import account_of
+from connector.flows.consent.accounts import account_of, known_account
 from connector.flows.consent.acts import Act, change_of, moment_of, open_link, write_act
-from connector.flows.consent.words import Receipt, RecordConsent, digest_of
+from connector.flows.consent.words import LinkChange, Receipt, RecordConsent, digest_of
 from connector.flows.context import Context
 from connector.store import ledger, vault
 from connector.store.consent import link_by_id, links_of_pair, living_contacts
@@ -54,8 +55,8 @@ _STATES = {Answer.YES: GrantState.GRANTED, Answer.NO: GrantState.REFUSED}
 def record(ctx: Context, command: RecordConsent) -> Receipt:
     """The receipt of a recorded answer; the same request again gives the same receipt and writes nothing.
 
-    Raises EvidenceMissing, NoticeMismatch, ContactNotFound, HandleInvalid, CoolingOff (with its until-date) or
-    Conflict, and then nothing is written.
+    Raises EvidenceMissing, NoticeMismatch, ContactNotFound, HandleInvalid, CoolingOff (with its until-date),
+    IdempotencyConflict (the key stands for another answer) or Conflict, and then nothing is written.
     """
     with ctx.store.begin() as uow:
         return record_in(uow, ctx, command, ASSERTED)
@@ -68,7 +69,9 @@ def record_in(uow: UnitOfWork, ctx: Context, command: RecordConsent, assurance: 
     idem = digest_of(command)
     before = ledger.entries_of_request(uow.connection, idem) if idem else []
     if before:
-        return Receipt(tuple(change_of(each) for each in before))
+        receipt = Receipt(tuple(change_of(each) for each in before))
+        _check_same(uow, ctx, command, receipt.first)
+        return receipt
     _check_method(command, assurance)
     said_at = _said_at(command, now)
     notice = _check_words(ctx, command, now)
@@ -112,6 +115,31 @@ def prove(ctx: Context, link_id: str, assurance: Assurance, actor: Actor) -> Rec
         if not link.is_live or stronger == link.assurance:
             return Receipt()
         return Receipt((write_act(uow, link, Act("proved", actor, assurance=stronger), moment_of(ctx)),))
+
+
+def _check_same(uow: UnitOfWork, ctx: Context, command: RecordConsent, kept: LinkChange) -> None:
+    """A key that comes again with another answer is not that request again: swallowed, the answer would be lost."""
+    decided = {name: answer is Answer.YES for name, answer in command.answers.items() if answer in _STATES}
+    written = {name: state == GrantState.GRANTED for name, state in kept.purposes.items()}
+    link = link_by_id(uow.connection, kept.link_id)
+    if decided != written or (link is not None and not _is_pair(uow, ctx, command, link)):
+        raise IdempotencyConflict(
+            "Another answer was recorded under this key before, and that one stands: look at it, then record this one "
+            "as a new answer."
+        )
+
+
+def _is_pair(uow: UnitOfWork, ctx: Context, command: RecordConsent, link: LinkRecord) -> bool:
+    """Whether a request means this link's account and contact, or a contact that the CRM joined with it since."""
+    connection = uow.connection
+    if command.contact_id != link.contact_id and command.contact_id in living_contacts(
+        connection, [command.contact_id]
+    ):
+        return False
+    if command.profile_id is not None:
+        return command.profile_id == link.profile_id
+    account = known_account(connection, ctx, None, command.network, command.handle, command.scope)
+    return account == link.profile_id
 
 
 def _check_method(command: RecordConsent, assurance: Assurance) -> None:
