@@ -10,8 +10,10 @@ import json
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import islice
+from io import TextIOWrapper
+from itertools import count, islice
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, TextIO
@@ -28,6 +30,16 @@ from connector.store.suggestion_tables import define
 CHUNK = 500
 CACHE_KB = 32_768
 MAX_LINE = 1_000_000
+LOST = "\ufffd"
+"""What stands for letters that are not UTF-8."""
+SKIPPED = "the row is skipped."
+_NO_TEXT = {
+    b"\x1f\x8b": "compressed",
+    b"PK\x03\x04": "a zip archive or a spreadsheet",
+    b"\xff\xfe": "UTF-16",
+    b"\xfe\xff": "UTF-16",
+}
+"""What files begin with that are no plain text in UTF-8."""
 _COLUMNS = ("contact_id", "first_name", "last_name", "email", "phone", "city", "state", "country")
 _TEXTS = ("network", "handle", "display_name", "location", "bio")
 
@@ -103,43 +115,49 @@ def _open(path: Path) -> Engine:
 
 
 class _Counted:
-    """Passes each problem on and counts it."""
+    """Passes each problem on and counts the skipped rows among them."""
 
     def __init__(self, tell: OnProblem) -> None:
         self._tell = tell
         self.count = 0
 
     def __call__(self, sentence: str) -> None:
-        self.count += 1
+        self.count += sentence.endswith(SKIPPED)
         self._tell(sentence)
 
 
 def read_contacts(path: Path, on_problem: OnProblem) -> Iterator[ContactFacts]:
     """The contacts of a CSV with a header; a row without contact_id is told and skipped."""
-    with _text(path) as file:
-        rows = csv.reader(_without_nul(file), strict=False)
-        columns = _header(rows)
-        if "contact_id" not in columns:
-            raise InputInvalid(f"{path.name} has no column contact_id; its first line must name the columns.")
-        places = [columns.get(name, len(columns)) for name in _COLUMNS]
-        while True:
-            try:
-                row = next(rows, None)
-            except csv.Error as problem:
-                on_problem(f"{path.name}, line {rows.line_num}: {problem}; the row is skipped.")
-                continue
-            if row is None:
-                return
-            facts = _contact(row, places) if row else None
-            if facts:
-                yield facts
-            elif row:
-                on_problem(f"{path.name}, line {rows.line_num}: no contact_id; the row is skipped.")
+    rows = csv.reader(line.replace("\0", "") for line in _lines(path, on_problem))
+    columns = _header(rows)
+    if "contact_id" not in columns:
+        raise InputInvalid(
+            f"{path.name} has no column contact_id; its first line must name the columns, with commas between them."
+        )
+    places = [columns.get(name, len(columns)) for name in _COLUMNS]
+    while True:
+        begin = rows.line_num + 1
+        try:
+            row = next(rows, None)
+        except csv.Error as problem:
+            on_problem(f"{path.name}, {_span(begin, rows.line_num)}: {problem}; {SKIPPED}")
+            continue
+        if row is None:
+            return
+        facts = _contact(row, places) if row else None
+        if facts:
+            yield facts
+        elif row:
+            on_problem(f"{path.name}, line {rows.line_num}: no contact_id; {SKIPPED}")
+
+
+def _span(begin: int, end: int) -> str:
+    return f"line {end}" if begin == end else f"lines {begin} to {end} (a quotation mark is not closed?)"
 
 
 def _header(rows: Iterator[list[str]]) -> dict[str, int]:
     try:
-        return {name: at for at, name in enumerate(next(rows, ()))}
+        return {name.strip().lower(): at for at, name in enumerate(next(rows, ()))}
     except csv.Error:
         return {}
 
@@ -156,14 +174,13 @@ def _contact(row: list[str], places: list[int]) -> ContactFacts | None:
 
 def read_profiles(path: Path, on_problem: OnProblem) -> Iterator[tuple[str, ProfileQuery]]:
     """The profiles of a JSON-lines file with their ids; a line that is no profile is told and skipped."""
-    with _text(path) as file:
-        for number, line in enumerate(file, 1):
-            if not line.strip():
-                continue
-            try:
-                yield read_profile(line)
-            except ValueError as problem:
-                on_problem(f"{path.name}, line {number}: {problem}; the row is skipped.")
+    for number, line in enumerate(_lines(path, on_problem), 1):
+        if not line.strip():
+            continue
+        try:
+            yield read_profile(line)
+        except ValueError as problem:
+            on_problem(f"{path.name}, line {number}: {problem}; {SKIPPED}")
 
 
 def read_profile(line: str) -> tuple[str, ProfileQuery]:
@@ -172,13 +189,15 @@ def read_profile(line: str) -> tuple[str, ProfileQuery]:
         raise ValueError("longer than a million characters")
     try:
         row = json.loads(line)
-    except (json.JSONDecodeError, RecursionError):
-        raise ValueError("is no JSON") from None
+    except (ValueError, RecursionError):
+        raise ValueError("is no JSON that can be read") from None
     if not isinstance(row, dict):
         raise ValueError("is no JSON object")  # noqa: TRY004
     profile_id = row.get("profile_id")
     if not isinstance(profile_id, str) or not profile_id:
         raise ValueError("profile_id is missing or no text")
+    if not _writable(profile_id):
+        raise ValueError("profile_id holds half a character")
     texts: dict[str, Any] = {name: row.get(name) for name in _TEXTS}
     wrong = [name for name, text in texts.items() if text is not None and not isinstance(text, str)]
     if wrong:
@@ -192,24 +211,51 @@ def read_profile(line: str) -> tuple[str, ProfileQuery]:
     )
 
 
+def _lines(path: Path, on_problem: OnProblem) -> Iterator[str]:
+    """The lines of a file; of one that is too long the rest is left out, so that it never is in memory as a whole."""
+    lost = False
+    with _text(path) as file:
+        for number in count(1):
+            line = file.readline(MAX_LINE + 1)
+            if not line:
+                return
+            if LOST in line and not lost:
+                lost = True
+                on_problem(f"{path.name}, line {number}: some letters are not UTF-8 and count for nothing; save it so.")
+            yield line
+            while len(line) > MAX_LINE and line[-1] not in "\r\n":
+                line = file.readline(MAX_LINE + 1)
+
+
 def _text(path: Path) -> TextIO:
     try:
-        return path.open(encoding="utf-8-sig", errors="replace", newline="")
+        file = path.open("rb")
+        head = file.peek(4)
     except OSError as problem:
         raise InputInvalid(f"{path} cannot be read: {problem.strerror}.") from problem
+    for begin, what in _NO_TEXT.items():
+        if head.startswith(begin):
+            file.close()
+            raise InputInvalid(f"{path.name} is {what}; give plain text in UTF-8.")
+    return TextIOWrapper(file, encoding="utf-8-sig", errors="replace", newline="")
 
 
-def _written(path: Path) -> TextIO:
+@contextmanager
+def _written(path: Path) -> Iterator[TextIO]:
     try:
-        return path.open("w", encoding="utf-8", newline="\n")
+        with path.open("w", encoding="utf-8", newline="\n") as file:
+            yield file
     except OSError as problem:
         raise InputInvalid(
-            f"{path} cannot be written: {problem.strerror}; give a file in a folder of yours."
+            f"{path} cannot be written: {problem.strerror}; give a file in a folder of yours that has room."
         ) from problem
 
 
-def _without_nul(lines: Iterable[str]) -> Iterator[str]:
-    return (line.replace("\0", "") for line in lines)
+def _writable(text: str) -> bool:
+    try:
+        return bool(text.encode())
+    except UnicodeEncodeError:
+        return False
 
 
 # answering

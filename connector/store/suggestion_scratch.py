@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import fcntl
 import os
+import sqlite3
 from collections.abc import Iterator
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from multiprocessing import parent_process
 from pathlib import Path
@@ -12,6 +14,8 @@ from shutil import rmtree
 from tempfile import gettempdir, mkdtemp
 from threading import Thread
 from typing import TextIO
+
+from connector.errors import Retryable
 
 PREFIX = "connector-index-"
 _LOCK = "lock"
@@ -23,11 +27,22 @@ def scratch() -> Iterator[Path]:
 
     Whoever holds the lock in a folder lives: the system gives it back however a process ends, and it holds across
     containers, where process ids say nothing.
+
+    Raises Retryable when SQLite cannot write there any more, and when one of the processes was ended from outside.
     """
     _clear_abandoned()
     folder, lock = _held_folder()
     try:
         yield folder
+    except sqlite3.OperationalError as problem:
+        raise Retryable(
+            f"The index cannot be built ({problem}): free space among the temporary files, in {gettempdir()}, or name"
+            " another folder by TMPDIR, and see that the store's disk has room; then start this again."
+        ) from problem
+    except BrokenProcessPool as problem:
+        raise Retryable(
+            "One of the processes ended early, perhaps for want of memory: start this again with fewer --processes."
+        ) from problem
     finally:
         rmtree(folder)
         lock.close()

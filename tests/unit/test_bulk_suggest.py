@@ -1,12 +1,18 @@
 """The offline command: every good row is answered in order, every bad one is told by its line and skipped."""
 
+import gzip
 import json
+import sqlite3
+import tracemalloc
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from connector.bulk_suggest import read_contacts, suggest_files
-from connector.errors import InputInvalid
+from connector.bulk_suggest import MAX_LINE, read_contacts, read_profiles, suggest_files
+from connector.errors import InputInvalid, Retryable
+from connector.store.suggestion_scratch import scratch
 
 CONTACTS = """contact_id,first_name,last_name,email,phone,city,state,country,ignored
 c1,Annika,Thorvaldsen,annika@fjord.no,,Bergen,,Norway,x
@@ -92,3 +98,88 @@ def test_blank_and_short_rows_are_taken_as_they_are(files: tuple[Path, Path, Pat
 def test_a_missing_file_is_refused(files: tuple[Path, Path, Path]) -> None:
     with pytest.raises(InputInvalid, match="cannot be read"):
         suggest_files(files[0].with_name("absent.csv"), files[1], files[2])
+
+
+@pytest.mark.parametrize(
+    "packed", [gzip.compress, lambda plain: plain.decode().encode("utf-16"), b"PK\x03\x04".__add__]
+)
+def test_a_file_that_is_no_plain_text_is_refused_in_one_sentence(
+    files: tuple[Path, Path, Path], packed: Callable[[bytes], bytes]
+) -> None:
+    for each in files[:2]:
+        plain = each.read_bytes()
+        each.write_bytes(packed(plain))
+        with pytest.raises(InputInvalid, match="give plain text in UTF-8"):
+            suggest_files(*files)
+        each.write_bytes(plain)
+
+
+def test_columns_are_known_in_any_case_and_with_spaces(files: tuple[Path, Path, Path]) -> None:
+    files[0].write_text("Contact_Id, First_Name , LAST_NAME\nc1, Ann ,Quorum\n", encoding="utf-8")
+    (contact,) = read_contacts(files[0], pytest.fail)
+    assert (contact.contact_id, contact.first_name, contact.last_name) == ("c1", "Ann", "Quorum")
+
+
+def test_letters_in_another_encoding_are_told_once_and_lose_no_row(files: tuple[Path, Path, Path]) -> None:
+    files[0].write_bytes("contact_id,last_name\nc1,Quorum\nc2,Jürgens\nc3,Müller\n".encode("latin-1"))
+    problems: list[str] = []
+    summary = suggest_files(*files[:2], files[2], on_problem=problems.append)
+    assert summary.contacts == 3
+    assert [each for each in problems if "UTF-8" in each] == [problems[0]]
+    assert problems[0].startswith("contacts.csv, line 3: some letters are not UTF-8")
+    assert summary.skipped == len(problems) - 1
+
+
+def test_a_quotation_mark_that_is_not_closed_is_told_with_its_lines(files: tuple[Path, Path, Path]) -> None:
+    rows = "".join(f"c{number},Ann{number}\n" for number in range(20_000))
+    files[0].write_text(f'contact_id,last_name\nc,"Quorum\n{rows}', encoding="utf-8")
+    problems: list[str] = []
+    assert list(read_contacts(files[0], problems.append))
+    assert problems[0].startswith("contacts.csv, lines 2 to ")
+    assert "a quotation mark is not closed?" in problems[0]
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        '{"profile_id":"half\\ud800","handle":"annikathorvaldsen"}',
+        '{"profile_id":"p","handle":"annikathorvaldsen","more":' + "9" * 5000 + "}",
+        "[" * 100_000,
+        '{"profile_id":"p","bio":"' + "x" * 3 * MAX_LINE + '"}',
+    ],
+)
+def test_a_hostile_line_is_skipped_and_the_next_is_answered(files: tuple[Path, Path, Path], row: str) -> None:
+    files[1].write_text(f'{row}\n{{"profile_id":"next","handle":"annikathorvaldsen"}}\n', encoding="utf-8")
+    problems: list[str] = []
+    summary = suggest_files(*files, on_problem=problems.append)
+    assert (summary.profiles, summary.suggested) == (1, 1)
+    assert "profiles.jsonl, line 1" in problems[-1]
+    assert len(problems[-1]) < 120
+
+
+def test_no_line_is_ever_in_memory_as_a_whole(files: tuple[Path, Path, Path]) -> None:
+    with files[1].open("w", encoding="utf-8") as file:
+        file.writelines("x" * MAX_LINE for _ in range(60))
+        file.write('\r\n{"profile_id":"next","handle":"ann"}')
+    problems: list[str] = []
+    tracemalloc.start()
+    assert [each for each, _ in read_profiles(files[1], problems.append)] == ["next"]
+    assert tracemalloc.get_traced_memory()[1] < 20 * MAX_LINE
+    tracemalloc.stop()
+    assert len(problems) == 1
+
+
+def test_a_full_disk_is_told_in_one_sentence(files: tuple[Path, Path, Path]) -> None:
+    with pytest.raises(InputInvalid, match="cannot be written: No space left"):
+        suggest_files(*files[:2], Path("/dev/full"))
+    seen: list[Path] = []
+    with pytest.raises(Retryable, match=r"database or disk is full.* TMPDIR"):
+        _overfill(seen)
+    assert not seen[0].exists()
+
+
+def _overfill(seen: list[Path]) -> None:
+    with scratch() as folder, closing(sqlite3.connect(folder / "small.db")) as base:
+        seen.append(folder)
+        base.execute("PRAGMA max_page_count=2")
+        base.executescript("CREATE TABLE one (x); CREATE TABLE two (x); CREATE TABLE three (x)")

@@ -1,12 +1,16 @@
 """A rebuild's and a bulk run's files are gone when it ends, and those of a killed one when the next begins."""
 
+import os
 import signal
 import subprocess
 import sys
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 
 import pytest
 
+from connector.errors import Retryable
 from connector.store.suggestion_scratch import scratch
 
 HOLDER = """
@@ -57,6 +61,17 @@ def test_the_folder_is_gone_in_the_end(temporary_files: Path) -> None:
         (folder / "here.db").touch()
         assert folder.parent == temporary_files
     assert list(temporary_files.iterdir()) == []
+
+
+def test_a_process_that_was_killed_is_told_in_one_sentence(temporary_files: Path) -> None:
+    with pytest.raises(Retryable, match="fewer --processes"):
+        _with_a_killed_process()
+    assert list(temporary_files.iterdir()) == []
+
+
+def _with_a_killed_process() -> None:
+    with scratch(), ProcessPoolExecutor(1, get_context("spawn")) as pool:
+        pool.submit(os._exit, 9).result()
 
 
 def test_what_a_killed_process_left_is_cleared_and_what_a_living_one_holds_is_not(temporary_files: Path) -> None:

@@ -212,9 +212,9 @@ def _phrases(kind: str, table: dict[str, str]) -> Writer:
 
 
 def _proof(scene: Scene) -> tuple[str, str]:
-    kinds = dict.fromkeys(each.kind for each in scene.view.proofs if each.contact_id == scene.contact.contact_id)
-    said = dict.fromkeys(_PROOF.get(kind, _PROVEN) for kind in kinds)
-    return "proof", "; ".join(said) or _PROVEN_ELSEWHERE
+    kinds = {each.kind for each in scene.view.proofs if each.contact_id == scene.contact.contact_id}
+    said = {_PROOF.get(kind, _PROVEN) for kind in kinds}
+    return "proof", "; ".join(sorted(said)) or _PROVEN_ELSEWHERE
 
 
 _WRITERS: dict[str, Writer] = {
