@@ -10,7 +10,7 @@ from typing import Any
 from markupsafe import Markup
 
 from connector.reports.result import Result, Value
-from connector.web.present import duration, plural
+from connector.web.present import date_words, duration, plural
 
 WIDTH = 800
 LABEL = 120
@@ -33,8 +33,9 @@ def volume_chart(result: Result, word: Callable[[str], str]) -> Markup:
         for place, key in enumerate(keys)
     ]
     bottom = len(keys) * ROW + 8
-    axis = [_text(LABEL, bottom + 12, days[0], "soft"), _text(WIDTH - TAIL, bottom + 12, days[-1], "soft", "end")]
-    label = f"{unit.capitalize()} per day from {days[0]} to {days[-1]}, one row per channel; the table has every value."
+    first, last = (date_words(day, weekday=False) for day in (days[0], days[-1]))
+    axis = [_text(LABEL, bottom + 12, first, "soft"), _text(WIDTH - TAIL, bottom + 12, last, "soft", "end")]
+    label = f"{unit.capitalize()} per day from {first} to {last}, one row per channel; the table has every value."
     return _svg(label, bottom + 20, [*parts, *axis])
 
 
@@ -93,9 +94,11 @@ def _volume_row(place: int, name: str, values: Sequence[int], days: Sequence[str
         parts.append(
             Markup(
                 '<rect class="bar" x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}"><title>{}: {}</title></rect>'
-            ).format(LABEL + at * step + step * 0.1, base - tall, max(1.0, step * 0.8), tall, days[at], value)
+            ).format(
+                LABEL + at * step + step * 0.1, base - tall, max(1.0, step * 0.8), tall, date_words(days[at]), value
+            )
         )
-    peak = days[values.index(max(values))]
+    peak = date_words(days[values.index(max(values))], weekday=False)
     parts.append(_text(WIDTH - TAIL + 8, base - 14, f"most {max(values):,}", "soft"))
     parts.append(_text(WIDTH - TAIL + 8, base, peak if max(values) else "", "soft"))
     return Markup("").join(parts)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
@@ -138,6 +138,20 @@ def duration(seconds: float | None) -> str:
     return f"{seconds // 86400} d {hours} h" if hours else f"{seconds // 86400} d"
 
 
+def date_words(day: date | str, *, weekday: bool = True) -> str:
+    """A day as people say it: "Mon 2 Feb 2026"."""
+    at = date.fromisoformat(day) if isinstance(day, str) else day
+    return f"{at:%a} {at.day} {at:%b %Y}" if weekday else f"{at.day} {at:%b %Y}"
+
+
+def span(first: date, last: date) -> str:
+    """The days from one to another: "6 Jan to 2 Feb 2026"."""
+    if first == last:
+        return date_words(first)
+    began = f"{first.day} {first:%b}" if first.year == last.year else date_words(first, weekday=False)
+    return f"{began} to {date_words(last, weekday=False)}"
+
+
 def count(number: int, *, stops_at: int = 10_000) -> str:
     """A count with thin grouping; "10,000+" where counting stopped."""
     return f"{stops_at:,}+" if number > stops_at else f"{number:,}"
@@ -238,7 +252,7 @@ def register_presenter(app: Flask, ctx: Context, timezone: str) -> None:
     filters: dict[str, Callable[..., Any]] = {
         "moment": presenter.moment, "exact": presenter.exact, "day": presenter.day, "age": presenter.age,
         "band": presenter.band, "network": presenter.network, "duration": duration, "count": count, "plural": plural,
-        "handle": handle, "account": presenter.account, "attached": attached,
+        "date": date_words, "handle": handle, "account": presenter.account, "attached": attached,
         "quoted": quoted, "safe_link": safe_link, "masked": masked_email, "icon": icon,
         "channel": lambda name: CHANNELS.get(name, str(escape(name))),
         "method": lambda name: METHODS.get(name, "by another way"),
@@ -246,6 +260,6 @@ def register_presenter(app: Flask, ctx: Context, timezone: str) -> None:
     }  # fmt: skip
     app.jinja_env.filters.update(filters)
     app.jinja_env.globals.update(
-        person_name=person_name, zone=timezone, CHANNELS=CHANNELS, company=ctx.company, now=ctx.clock
+        person_name=person_name, span=span, zone=timezone, CHANNELS=CHANNELS, company=ctx.company, now=ctx.clock
     )
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True

@@ -41,7 +41,7 @@ def test_each_figure_says_what_it_was_before_and_of_how_many(site: Site, seed: S
 def test_the_page_says_which_days_and_as_of_when(site: Site) -> None:
     """Both spans, the zone and the moment."""
     page = words(site.as_user("reporter").get("/reports"))
-    assert "2026-01-06 to 2026-02-02, beside 2025-12-09 to 2026-01-05; days in Europe/Oslo, as of" in page
+    assert "6 Jan to 2 Feb 2026, beside 9 Dec 2025 to 5 Jan 2026; days in Europe/Oslo, as of" in page
 
 
 def test_each_figure_leads_to_its_report(site: Site) -> None:
@@ -64,3 +64,15 @@ def test_a_chart_draws_no_open_end_where_everybody_was_answered(site: Site, seed
     assert 'class="open"' in page
     assert "more than 9 h" in page
     assert "3 waiting" in page
+
+
+def test_a_report_says_its_days_as_people_do(site: Site, seed: Seed) -> None:
+    """With the day of the week, which explains most of the dips; addresses and exports keep 2026-01-31."""
+    seeded(seed)
+    reporter = site.as_user("reporter")
+    page = reporter.get("/reports/volume?from=2026-01-30&to=2026-02-02").text
+    assert "30 Jan to 2 Feb 2026, days in Europe/Oslo" in page
+    assert '<th scope="row">Sun 1 Feb 2026</th>' in page
+    assert "day=2026-02-01" in page
+    assert "Sun 1 Feb 2026" in reporter.get("/reports/volume/cases?from=2026-01-30&to=2026-02-02&day=2026-02-01").text
+    assert "Mon 2 Feb 2026, days in Europe/Oslo" in reporter.get("/reports/volume?from=2026-02-02&to=2026-02-02").text
