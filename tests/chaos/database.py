@@ -52,9 +52,10 @@ class Database:
         return len(ended)
 
     def close(self) -> None:
-        """Gives the connection back."""
+        """Gives the connection back; the next look opens another."""
         if self._connection is not None:
             self._connection.close()
+        self._connection = None
 
     def _opened(self) -> Any:
         if self._connection is None:
