@@ -212,6 +212,16 @@ def test_not_this_one_is_never_shown_nor_its_duplicate(engine: SuggestionEngine)
     assert none == []
 
 
+@pytest.mark.parametrize("copies", [2, 30, 90])
+def test_no_copy_of_an_excluded_contact_is_shown_however_many_there_are(copies: int) -> None:
+    people = [person(f"copy{number}", "Wanda", "Quorum", state="NY") for number in range(copies)]
+    with engine_over([*PEOPLE, *people]) as engine:
+        for query in (ProfileQuery(handle="wandaquorum"), ProfileQuery(handle="4711", display_name="Wanda Quorum")):
+            assert engine.suggest(query)[0].duplicates
+            for number in range(0, copies, 7):
+                assert engine.suggest(replace(query, excluded=frozenset([f"copy{number}"]))) == []
+
+
 def test_an_excluded_contact_leaves_the_probability_to_the_others(engine: SuggestionEngine) -> None:
     before = engine.suggest(ProfileQuery(handle="johnsmith"))
     after = engine.suggest(ProfileQuery(handle="johnsmith", excluded=frozenset(f"jo{number}" for number in range(7))))

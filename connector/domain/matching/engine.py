@@ -7,7 +7,7 @@ from itertools import islice
 
 from connector.domain.identifiers import CROWDED_AT
 from connector.domain.matching.alignment import Alignment
-from connector.domain.matching.duplicates import group_duplicates
+from connector.domain.matching.duplicates import group_duplicates, same_person
 from connector.domain.matching.facts import Candidate, ContactFacts, ProfileQuery
 from connector.domain.matching.features import STRONG, Features, compare, family, given
 from connector.domain.matching.index import Probe, SuggestionIndex
@@ -88,9 +88,11 @@ class SuggestionEngine:
     def _groups(self, view: ProfileView, profile: ProfileQuery) -> list[list[Weighed]]:
         weighed, excluded = self._weigh(view, profile), profile.excluded
         weighed.sort(key=lambda each: (-each.log_odds, each.contact.contact_id))
-        rivals = [each for each in weighed[CONTENDERS:] if each.contact.contact_id not in excluded]
-        best = group_duplicates(weighed[:CONTENDERS], excluded, lambda contact: _rare(view, contact))
-        return [*best, *([each] for each in rivals)]
+        rivals = ([each] for each in weighed[CONTENDERS:] if each.contact.contact_id not in excluded)
+        groups = [*group_duplicates(weighed[:CONTENDERS], excluded, lambda contact: _rare(view, contact)), *rivals]
+        # Of a crowd only some are read: who was excluded may be none of them, and its copies must not be shown either.
+        gone = self._index.contacts(self._index.references(sorted(excluded))).values()
+        return [group for group in groups if not any(_same(view, group[0], each) for each in gone)]
 
     def _weigh(self, view: ProfileView, profile: ProfileQuery) -> list[Weighed]:
         plan = Plan(view)
@@ -153,6 +155,10 @@ def _whole(weighed: Weighed) -> bool:
     if reading.pattern == "pet_last":
         return not reading.left and reading.first_at < reading.last_at
     return not reading.left or (reading.left < 4 and len(reading.first) + len(reading.last) > 7)
+
+
+def _same(view: ProfileView, weighed: Weighed, other: ContactFacts) -> bool:
+    return same_person(weighed.contact, other, lambda contact: _rare(view, contact))
 
 
 def _rare(view: ProfileView, contact: ContactFacts) -> bool:
