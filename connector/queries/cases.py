@@ -93,6 +93,17 @@ def cases_of_keys(connection: Connection, case_ids: Sequence[str]) -> list[RowMa
     return list(connection.execute(statement).mappings())
 
 
+def behind_figure(connection: Connection, case_ids: Select[Any], *, cursor: str | None, limit: int) -> Page:
+    """The cases that a report counted, the latest opened first, without anything personal."""
+    columns = (
+        cases.c.id, cases.c.crm_number, cases.c.channel, cases.c.network, cases.c.status, cases.c.opened_at,
+        cases.c.first_inbound_at, cases.c.first_response_at, cases.c.closed_at,
+    )  # fmt: skip
+    order = [cases.c.opened_at, cases.c.id]
+    statement = select(*columns).where(cases.c.id.in_(case_ids))
+    return page(connection, statement, order, cursor=cursor, limit=limit, descending=True)
+
+
 def one_case(connection: Connection, case_id: str) -> RowMapping | None:
     """One case with its profile's name and handle; None where there is none."""
     return connection.execute(_listed(with_words=False).where(cases.c.id == case_id)).mappings().one_or_none()

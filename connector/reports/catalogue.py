@@ -7,14 +7,13 @@ from dataclasses import dataclass
 from inspect import getdoc
 from typing import Any
 
-from sqlalchemy import Connection, Select, and_, select
+from sqlalchemy import Connection, Select
 
 from connector.reports.responsiveness import NAME as FIRST_RESPONSE
 from connector.reports.responsiveness import first_response, first_response_cases
 from connector.reports.result import Drill, Query, Result
 from connector.reports.volume import NAME as VOLUME
 from connector.reports.volume import volume, volume_cases
-from connector.store.tables import cases
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,18 +57,3 @@ REPORTS: Mapping[str, Report] = {
         ),
     )
 }
-
-
-def cases_behind(connection: Connection, report: Report, query: Query, drill: Drill, *, after: str, limit: int) -> Any:
-    """The cases behind a figure, by id from the cursor on, without anything personal."""
-    columns = (
-        cases.c.id, cases.c.crm_number, cases.c.channel, cases.c.network, cases.c.status, cases.c.opened_at,
-        cases.c.first_inbound_at, cases.c.first_response_at, cases.c.closed_at,
-    )  # fmt: skip
-    statement = (
-        select(*columns)
-        .where(and_(cases.c.id.in_(report.behind(query, drill)), cases.c.id > after))
-        .order_by(cases.c.id)
-        .limit(limit + 1)
-    )
-    return list(connection.execute(statement).mappings())

@@ -40,7 +40,7 @@ METHODS = {
     "sign_in": "by signing in", "web_form": "in a web form", "import": "by import", "network": "by the network",
 }  # fmt: skip
 
-BANDS = ((3600, "ok", "fresh"), (3 * 3600, "ok", "today"), (24 * 3600, "warn", "getting old"))
+BANDS = ((3600, "ok", "fresh"), (3 * 3600, "ok", "recent"), (24 * 3600, "warn", "getting old"))
 """Age on the customer's clock: below how many seconds, which colour, and the word beside it."""
 
 

@@ -11,14 +11,14 @@ from flask import Blueprint, Response, current_app, render_template, request, ur
 
 from connector.errors import InputInvalid
 from connector.queries import cases as case_queries
-from connector.reports.catalogue import REPORTS, cases_behind
+from connector.reports.catalogue import REPORTS
 from connector.reports.overview import before, overview
 from connector.reports.responsiveness import BANDS
 from connector.reports.result import Drill, Result, Value
 from connector.web.auth import context, may
 from connector.web.charts import response_chart, volume_chart
 from connector.web.export import as_csv
-from connector.web.paging import PAGE_SIZE
+from connector.web.paging import PAGE_SIZE, cursor
 from connector.web.permissions import Permission
 from connector.web.present import CHANNELS
 from connector.web.report_query import NAMES, report_named, report_query
@@ -84,11 +84,9 @@ def cases(name: str) -> str:
     report = report_named(name)
     query = report_query(context(), _timezone(), request.args)
     drill = drill_of(request.args)
-    after = request.args.get("after", "")
     with context().store.read() as connection:
-        rows = cases_behind(connection, report, query, drill, after=after, limit=PAGE_SIZE)
-    more = len(rows) > PAGE_SIZE
-    rows = rows[:PAGE_SIZE]
+        counted = report.behind(query, drill)
+        page = case_queries.behind_figure(connection, counted, cursor=cursor(), limit=PAGE_SIZE)
     return render_template(
         "report_cases.html",
         section="reports",
@@ -96,8 +94,7 @@ def cases(name: str) -> str:
         query=query,
         drill=drill,
         word=_word(query.by),
-        rows=rows,
-        next=rows[-1]["id"] if more else None,
+        page=page,
         personal=may(Permission.PEOPLE_READ),
         back=f"{url_for('reports.show', name=name)}?{urlencode(_filters())}",
     )

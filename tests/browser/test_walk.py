@@ -150,6 +150,7 @@ def test_a_report_prints_as_a_clean_page(browser: Any, shown_desk: Desk) -> None
     page, _ = opened(browser, shown_desk)
     page.goto(f"{shown_desk[0]}/reports/volume")
     page.emulate_media(media="print")
+    assert page.locator("details.definition > p").first.is_visible()
     for gone in (".rail", ".search", ".filters", ".exports"):
         assert not page.locator(gone).is_visible(), gone
     for kept in ("h1", ".chart", "table", "text=What this leaves out"):
@@ -190,6 +191,7 @@ def test_everything_works_without_script(browser: Any, desk: Desk) -> None:
     """Script is a help, never a need."""
     url, _, ids = desk
     page, _ = opened(browser, desk, script=False)
+    assert not page.locator("#peek").is_visible()
     page.goto(f"{url}/cases/{ids['asked']}")
     page.get_by_role("link", name="Ask the customer").first.click()
     page.get_by_label("In the customer's own words").fill("no thanks")

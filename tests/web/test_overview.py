@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from tests.web.conftest import Site
@@ -76,3 +78,18 @@ def test_a_report_says_its_days_as_people_do(site: Site, seed: Seed) -> None:
     assert "day=2026-02-01" in page
     assert "Sun 1 Feb 2026" in reporter.get("/reports/volume/cases?from=2026-01-30&to=2026-02-02&day=2026-02-01").text
     assert "Mon 2 Feb 2026, days in Europe/Oslo" in reporter.get("/reports/volume?from=2026-02-02&to=2026-02-02").text
+
+
+def test_the_cases_behind_a_figure_come_latest_first_and_page_without_gap(site: Site, seed: Seed) -> None:
+    """Whoever asks which cases wait wants to see them in time."""
+    for hours in range(60):
+        seed.case(seed.profile(f"person_{hours}"), opened={"hours": hours * 7 % 60 + 1})
+    reporter, seen = site.as_user("reporter"), []
+    path = "/reports/first-response/cases?answered=no"
+    while path:
+        page = reporter.get(path).text
+        seen += re.findall(r'data-label="First message"><time datetime="([^"]+)"', page)
+        found = re.search(r'rel="next" href="([^"]+)"', page)
+        path = found[1].replace("&amp;", "&") if found else ""
+    assert len(seen) == 60
+    assert seen == sorted(set(seen), reverse=True)
