@@ -40,6 +40,7 @@ class Database:
     """One connection, used by one thread at a time: every use happens inside ``transaction()``."""
 
     def __init__(self, file: Path | None) -> None:
+        self.file = file
         self._lock = threading.RLock()
         self._depth = 0
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import sqlite3
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -13,7 +14,7 @@ from typing import Any
 
 import orjson
 
-from sandbox.database import Database, quoted
+from sandbox.database import Database, DataUnusable, quoted
 from sandbox.faults import FaultPlan
 from sandbox.ids import make_id
 from sandbox.schema import Field, Schema, SObject, standard_objects
@@ -63,7 +64,10 @@ class Org:
         self._lag = Random(0)  # noqa: S311 - spreads stamps, guards nothing
         self._last_stamp = 0
         self.schema = Schema({})
-        self._open()
+        try:
+            self._open()
+        except sqlite3.Error as error:
+            raise DataUnusable(f"The org's file {self.db.file} cannot be used ({error})") from error
 
     def _open(self) -> None:
         with self.db.transaction():

@@ -8,9 +8,9 @@ from dataclasses import asdict, dataclass
 
 import click
 
-from connector.commands.console import FOUND_PROBLEMS, fail, print_json, speaks_plainly
+from connector.commands.console import FOUND_PROBLEMS, fail, print_json, speaks_plainly, to_a_person
 from connector.composition import Rules, build_crm, build_sources, load_rules
-from connector.errors import ConnectorError, MappingInvalid, Problem, SettingsInvalid
+from connector.errors import ConnectorError, MappingInvalid, Problem, SettingsInvalid, StoreBusy
 from connector.flows.sources import Source
 from connector.settings import Settings, is_loopback, load_settings
 from connector.store.migrate import schema_problem
@@ -45,9 +45,13 @@ def check(as_json: bool, offline: bool) -> None:
     else:
         for each in found:
             mark = "ok     " if each.ok else "PROBLEM"
-            click.echo(f"{mark} {each.area:<9} {each.seen}{' ' + each.cure if each.cure else ''}")
+            click.echo(f"{mark} {each.area:<9} {_sentence(each.seen)}{' ' + each.cure if each.cure else ''}")
     if bad:
         fail(f"{len(bad)} problem{'s' if len(bad) > 1 else ''} to cure.", FOUND_PROBLEMS)
+
+
+def _sentence(words: str) -> str:
+    return words if words.endswith((".", "!", "?")) else f"{words}."
 
 
 def examine(*, offline: bool = False) -> Iterator[Finding]:
@@ -69,6 +73,8 @@ def _guarded(area: str, look: Callable[[], Iterator[Finding]]) -> Iterator[Findi
         yield from look()
     except (MappingInvalid, SettingsInvalid) as error:
         yield from (_problem(area, each) for each in error.problems)
+    except StoreBusy as error:
+        yield Finding(area, False, to_a_person(error))
     except ConnectorError as error:
         yield Finding(area, False, error.message)
 

@@ -12,7 +12,9 @@ from connector.commands.console import FOUND_PROBLEMS, WRONG_INPUT, fail, print_
 from connector.commands.place import here
 from connector.domain.channels import Channel
 from connector.domain.consent import AGENT_METHODS, Actor, ActorKind, Answer, Evidence, Method
+from connector.domain.events import format_time, from_millis
 from connector.flows.consent import (
+    Preview,
     Receipt,
     RecordConsent,
     WithdrawConsent,
@@ -23,6 +25,7 @@ from connector.flows.consent import (
     withdraw,
 )
 from connector.store.ledger import verify_ledger
+from connector.store.reach import Share
 
 ANSWERS = ", ".join(Answer)
 
@@ -41,7 +44,10 @@ def consent() -> None:
 def wording(channel: str, network: str, lang: str, more: bool) -> None:
     """Print what to read out or paste when asking: it must be recorded word for word."""
     with here() as ctx:
-        script = ask_script(ctx, Channel(channel), lang, network, more=more)
+        known = ctx.channels.canonical_network(network) if network else ""
+        if known is None:
+            fail(f"The network {network} is not in channels.yml: use its name there, or add it.", WRONG_INPUT)
+        script = ask_script(ctx, Channel(channel), lang, known, more=more)
     click.echo(script.text)
     click.echo(
         f"notice {script.notice_id} {script.version} {script.lang}; asks for {', '.join(script.purposes)}", err=True
@@ -115,7 +121,9 @@ def preview_yes(
         found = preview(
             ctx, contact, profile_id=profile, network=network, handle=handle, purposes=list(purposes) or None
         )
-    print_json(asdict(found))
+    shares = [asdict(each) | _times(each) for each in found.shares]
+    totals = {"cases": found.cases, "interactions": found.interactions, **_times(found)}
+    print_json(asdict(found) | {"shares": shares} | totals)
 
 
 @consent.command("withdraw")
@@ -190,6 +198,11 @@ def verify(as_json: bool) -> None:
         click.echo(f"{check.size} entries, unbroken; head {check.head}.")
     if not check.ok:
         fail(f"Entry {check.first_bad_seq}: {check.problem}", FOUND_PROBLEMS)
+
+
+def _times(span: Preview | Share) -> dict[str, str | None]:
+    moments = {"first_at": span.first_at, "last_at": span.last_at}
+    return {name: None if at is None else format_time(from_millis(at)) for name, at in moments.items()}
 
 
 def _answer(text: str) -> tuple[str, Answer]:

@@ -45,7 +45,7 @@ def speaks_plainly(command: Callable[P, R]) -> Callable[P, R]:
         try:
             return command(*args, **kwargs)
         except StoreBusy as error:
-            fail(_to_a_person(error), FOUND_PROBLEMS)
+            fail(to_a_person(error), FOUND_PROBLEMS)
         except (Misconfigured, Retryable) as error:
             fail(error.message, FOUND_PROBLEMS)
         except Refused as error:
@@ -59,7 +59,7 @@ def speaks_plainly(command: Callable[P, R]) -> Callable[P, R]:
 TO_SENDERS = "; senders will send again."
 
 
-def _to_a_person(error: StoreBusy) -> str:
+def to_a_person(error: StoreBusy) -> str:
     """The store's fault for who starts a command or a process: nobody sends again here, they start it again."""
     told = error.message.removesuffix(TO_SENDERS).removesuffix(".")
     if ":" in told:  # the cure is in it

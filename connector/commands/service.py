@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
+from rich.progress import SpinnerColumn, TextColumn
 
-from connector.commands.console import PORT, fail, speaks_plainly
+from connector.commands.console import PORT, fail, progress, speaks_plainly
 from connector.commands.place import here
 from connector.composition import build_context
 from connector.logs import configure_logs
@@ -66,9 +67,13 @@ def migrate() -> None:
     settings = load_settings()
     store = open_store(settings.database_url)
     try:
-        applied = migrate_store(store, lambda revision: click.echo(f"Applied {revision}.", err=True))
+        with progress(SpinnerColumn(), TextColumn("{task.description}")) as bar:
+            task = bar.add_task("Looking at the store …")
+            applied = migrate_store(store, lambda revision: bar.update(task, description=f"{revision} went through …"))
     finally:
         store.close()
+    for revision in applied:  # only now: they are one transaction
+        click.echo(f"Applied {revision}.", err=True)
     click.echo(f"The store is at this release ({len(applied)} migrations applied)." if applied else "Nothing to do.")
     first_admin(settings)
 

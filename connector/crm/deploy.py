@@ -32,7 +32,8 @@ def deploy(
     if answer.get("success") is not True:
         words = "; ".join(_failures(details)) or answer.get("errorMessage") or answer.get("status")
         raise CrmRejected(f"The CRM did not take the package: {words}.")
-    return [_message(each) for each in _rows(details, "componentSuccesses") if each.get("fullName") != "package.xml"]
+    rows = [each for each in _rows(details, "componentSuccesses") if each.get("fullName") != "package.xml"]
+    return [_message(each, check_only=check_only) for each in rows]
 
 
 def _wait(rest: Rest, job: str, sleep: Callable[[float], None], monotonic: Callable[[], float]) -> Mapping[str, Any]:
@@ -52,9 +53,9 @@ def _rows(details: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
     return [rows] if isinstance(rows, dict) else list(rows)
 
 
-def _message(row: Mapping[str, Any]) -> str:
+def _message(row: Mapping[str, Any], *, check_only: bool) -> str:
     verb = "created" if row.get("created") else "changed" if row.get("changed") else "unchanged"
-    return f"{row.get('componentType') or 'Component'} {row.get('fullName')}: {verb}"
+    return f"{row.get('componentType') or 'Component'} {row.get('fullName')}: {'would be ' if check_only else ''}{verb}"
 
 
 def _failures(details: Mapping[str, Any]) -> Iterator[str]:

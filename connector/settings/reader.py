@@ -161,7 +161,7 @@ class Reader:
             url=url,
             token_url=values.get("crm_token_url") or (f"{url}/services/oauth2/token" if url else ""),
             audience=values.get("crm_audience") or url,
-            client_id=values.get("crm_client_id"),
+            client_id=values.secret(values.get("crm_client_id"), values.where("crm_client_id")),
             client_secret=secret,
             private_key=key,
             username=values.get("crm_username"),

@@ -37,7 +37,7 @@ def terminal(place: Place, server: SandboxServer) -> Terminal:
 def test_a_dry_run_tells_what_would_be_made_and_makes_nothing(terminal: Terminal, server: SandboxServer) -> None:
     answer = terminal("crm", "install", "--dry-run")
     assert answer.exit_code == 0
-    assert "CustomObject Social_Profile__c: created" in answer.stdout
+    assert "CustomObject Social_Profile__c: would be created" in answer.stdout
     assert "would be in the org" in answer.stderr
     assert server.org.schema.find("Social_Profile__c") is None
 

@@ -129,6 +129,14 @@ def test_a_fault_is_told_with_its_place_and_its_cure(
     assert all(str(each).endswith((".", "?")) and "\n" not in str(each).replace(toml, "") for each in found), found
 
 
+def test_the_client_id_may_be_a_reference_as_the_quickstart_has_it(tmp_path: Path) -> None:
+    """Sent as it stands, the org would refuse the login for a client named env:SF_CLIENT_ID."""
+    toml = CRM.replace('"id"', '"env:SF_CLIENT_ID"') + 'crm_url = "http://127.0.0.1:8801"'
+    assert load(tmp_path, toml, SF_CLIENT_ID="3MVG9").crm.client_id == "3MVG9"
+    (fault,) = faults(tmp_path, toml)
+    assert "SF_CLIENT_ID, which is not set" in fault.what
+
+
 def test_one_fault_is_told_once(tmp_path: Path) -> None:
     assert len(faults(tmp_path, SOURCE.replace('["s"]', '"s"'))) == 1
     assert len(faults(tmp_path, CRM.replace('"secret"', '"env:NOT_THERE"') + 'crm_url = "http://127.0.0.1:8801"')) == 1

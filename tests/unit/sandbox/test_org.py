@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sqlite3
 import ssl
 import subprocess
 import sys
@@ -16,7 +17,7 @@ import requests
 
 from connector.crm.package import compose_zip
 from sandbox.app import create_sandbox
-from sandbox.database import quoted
+from sandbox.database import DataUnusable, quoted
 from sandbox.deploy import deploy
 from sandbox.org import Config, wall_clock
 from sandbox.server import SandboxServer
@@ -239,3 +240,19 @@ def test_a_fault_of_the_org_itself_is_an_unknown_exception(make_org: MakeOrg) ->
     org.org.db.close()
     answer = org.send("GET", "/query?q=SELECT Id FROM Case")
     assert (answer.status_code, answer.get_json()[0]["errorCode"]) == (500, "UNKNOWN_EXCEPTION")
+
+
+def test_a_disk_that_fills_while_the_org_is_founded_makes_its_folder_unusable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The tables fit, the first rows do not: whoever starts it is told of the folder, not of a statement."""
+    connect = sqlite3.connect
+
+    def on_a_small_disk(*given: Any, **more: Any) -> sqlite3.Connection:
+        made: sqlite3.Connection = connect(*given, **more)
+        made.execute("PRAGMA max_page_count=20")
+        return made
+
+    monkeypatch.setattr(sqlite3, "connect", on_a_small_disk)
+    with pytest.raises(DataUnusable, match=r"org\.sqlite3 cannot be used \(database or disk is full\)"):
+        create_sandbox(tmp_path)
