@@ -53,17 +53,21 @@ def check(paths: tuple[Path, ...]) -> None:
 @click.option(
     "--account", "accounts", multiple=True, help="The brand's own account id, so that its own posts are outbound."
 )
+@click.option("--expected", is_flag=True, help="Print what belongs into the .expected.json beside a fixture instead.")
 @speaks_plainly
-def try_file(source: str, file: Path, headers_file: Path | None, accounts: tuple[str, ...]) -> None:
+def try_file(source: str, file: Path, headers_file: Path | None, accounts: tuple[str, ...], expected: bool) -> None:
     """Print the normal events of one payload, one JSON object a line."""
     from connector.mapping.loader import load_mappings
-    from connector.mapping.tryout import content_type_of, try_payload
+    from connector.mapping.tryout import content_type_of, expected_of, try_payload
 
     known = load_mappings(_folder())
     if source not in known:
         fail(f"There is no mapping {source}: use one of {', '.join(sorted(known))}.", WRONG_INPUT)
     headers = {"content-type": content_type_of(file), **_headers(headers_file)}
     tried = try_payload(known[source], contents(file), headers, accounts)
+    if expected:
+        click.echo(orjson.dumps(expected_of(tried), option=orjson.OPT_INDENT_2).decode())
+        return
     print_lines(tried.events)
     for failure in tried.failures:
         click.echo(f"{failure.path}: {failure.reason} {failure.cure}", err=True)

@@ -34,6 +34,19 @@ def try_payload(
     return Tried([event.as_dict() for event in result.events], result.failures)
 
 
+def expected_of(tried: Tried) -> dict[str, Any]:
+    """What stands beside a fixture as its ``.expected.json``: the events without what is absent, and the failures."""
+    failures = [{"path": each.path, "code": each.code} for each in tried.failures]
+    return {"events": [_present(each) for each in tried.events]} | ({"failures": failures} if failures else {})
+
+
+def _present(value: Any) -> Any:
+    if isinstance(value, dict):
+        kept = {name: _present(each) for name, each in value.items()}
+        return {name: each for name, each in kept.items() if each not in (None, "", [], {})}
+    return [_present(each) for each in value] if isinstance(value, list) else value
+
+
 def content_type_of(path: Path) -> str:
     """The content type that a payload file's ending stands for; "" where it says nothing."""
     return _TYPES.get(path.suffix, "")

@@ -16,6 +16,8 @@ from tests.conftest import FakeClock
 from tests.flow.consenting import ADA, desk_on
 from tests.flow.test_commands import NOWHERE, Terminal
 
+FIXTURES = Path(__file__).resolve().parents[1] / "fixtures"
+
 
 @pytest.fixture
 def place(tmp_path: Path) -> Place:
@@ -67,6 +69,19 @@ def test_preview_tells_times_as_the_api_does(place: Place, terminal: Terminal, c
     at = format_time(clock())
     assert [told[name] for name in ("cases", "interactions")] == [1, 1]
     assert {told["first_at"], told["last_at"], told["shares"][0]["first_at"], told["shares"][0]["last_at"]} == {at}
+
+
+@pytest.mark.parametrize(
+    "name", ["social_case/message_created__batch_with_bad_item", "telegram/message__bad_item_without_author"]
+)
+def test_mappings_try_makes_the_file_that_stands_beside_a_fixture(terminal: Terminal, name: str) -> None:
+    body = FIXTURES / f"{name}.json"
+    accounts = [
+        word for each in json.loads((body.parent / "accounts.json").read_bytes()) for word in ("--account", each)
+    ]
+    answer = terminal("mappings", "try", body.parent.name, str(body), "--expected", *accounts)
+    assert answer.exit_code == 0
+    assert json.loads(answer.stdout) == json.loads((FIXTURES / f"{name}.expected.json").read_bytes())
 
 
 def test_the_wording_of_a_network_nobody_knows_is_wrong_input(terminal: Terminal) -> None:

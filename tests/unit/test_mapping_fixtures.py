@@ -57,7 +57,9 @@ def compact(value: Any) -> Any:
 @pytest.mark.parametrize("path", BODIES, ids=lambda path: f"{path.parent.name}/{path.stem}")
 def test_a_payload_becomes_the_events_beside_it(path: Path) -> None:
     result = normalised(path)
-    expected = json.loads(path.with_name(path.name.rpartition(".")[0] + ".expected.json").read_text("utf-8"))
+    beside_it = path.with_name(path.name.rpartition(".")[0] + ".expected.json")
+    assert beside_it.is_file(), f"`connector mappings try {path.parent.name} {path.name} --expected` makes it"
+    expected = json.loads(beside_it.read_text("utf-8"))
     assert [compact(event.as_dict()) for event in result.events] == expected["events"]
     failures = [{"path": each.path, "code": each.code} for each in result.failures]
     assert failures == expected.get("failures", [])
@@ -91,7 +93,11 @@ def never_told() -> dict[str, set[str]]:
 def test_a_shipped_mapping_has_a_fixture_for_every_condition_that_its_sender_can_tell(name: str) -> None:
     expected = [json.loads(path.read_text("utf-8")) for path in (FIXTURES / name).glob("*.expected.json")]
     shown = set().union(*(conditions(each) for each in expected))
-    assert shown == set(CONDITIONS) - never_told().get(name, set())
+    lacking, wanted = never_told().get(name, set()), set(CONDITIONS) - shown
+    assert wanted == lacking, (
+        f"no fixture of {name} shows {', '.join(sorted(wanted - lacking)) or 'less'}: add one, or say what the sender "
+        f"never tells in docs/adding-a-source.md, where now stands: {', '.join(sorted(lacking)) or 'nothing'}"
+    )
     assert len(expected) >= 6 or name == "meta_privacy", "its one request has two conditions"
 
 
