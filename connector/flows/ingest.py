@@ -17,7 +17,7 @@ from connector.flows.applying import Outcome, apply_events
 from connector.flows.board import Arrival, Desk
 from connector.flows.context import Context
 from connector.flows.hints import WRITEBACK
-from connector.flows.signals import heed_signals
+from connector.flows.signals import heed_signals, take_turn_to_heed
 from connector.mapping.normalise import normalise
 from connector.store import inbox
 from connector.store.hints import tell
@@ -120,6 +120,7 @@ def work(ctx: Context, batch: Batch) -> IngestReport:
     applied = duplicates = 0
     with ctx.store.begin() as uow:
         take_networks(uow, {each.event.network for each in arrivals})
+        take_turn_to_heed(uow, (each.event for each in arrivals))
         for page in paged(arrivals, PAGE):
             outcomes, refused = _apply_page(uow, ctx, desk, batch, page)
             failures += [(each.delivery_id or 0, each.source, shelved) for each, shelved in refused]

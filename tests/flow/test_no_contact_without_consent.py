@@ -363,12 +363,12 @@ class WholeWorld(World):
     def speak_of_a_handle(self, rng: random.Random) -> None:
         """A customer names her handle on the phone, often before anything was heard from it."""
         profile = self.newcomer_id or self.spoken
-        if profile not in self.profiles:
-            self.profiles.append(profile)
-        contact = rng.choice([each for each in self.contacts if each not in self.deleted] or self.contacts)
-        if contact not in self.deleted:
+        there = [each for each in self.contacts if each not in self.deleted]
+        if there:
+            if profile not in self.profiles:
+                self.profiles.append(profile)
             yes = {"service": Answer.YES}
-            self.answer(profile, contact, yes, network="community", handle=f"@{NEWCOMER}_handle")
+            self.answer(profile, rng.choice(there), yes, network="community", handle=f"@{NEWCOMER}_handle")
 
     def newcomer(self, rng: random.Random) -> None:
         """The account with that handle writes, the first time after it was spoken of; an hour later it is bound."""

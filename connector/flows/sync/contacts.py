@@ -23,6 +23,7 @@ from connector.flows.sync.pull import (
     pull,
 )
 from connector.mapping.crm import CrmMapping
+from connector.store import ledger
 from connector.store.contacts import ContactRow, UserRow, living_contact_ids, load_contacts, put_contacts, put_users
 from connector.store.crm_born import move_contact
 from connector.store.crm_records import surviving_contacts
@@ -78,6 +79,7 @@ def take_contacts(ctx: Context, uow: UnitOfWork, records: Sequence[Record]) -> i
 
 
 def _put(ctx: Context, uow: UnitOfWork, rows: Sequence[ContactRow]) -> int:
+    ledger.take_turn(uow)  # before the turn at the index that the rows need: whoever records consent needs both too
     changed = put_contacts(uow, rows)
     gone = [after for before, after in changed if after.is_deleted and not (before and _same_end(before, after))]
     survivors = surviving_contacts(uow.connection, [row.crm_id for row in gone])
