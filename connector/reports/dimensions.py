@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 from sqlalchemy import ColumnElement, case
 
-from connector.reports.result import Query
+from connector.reports.result import Column, Query
 
 DIMENSIONS = ("channel", "group", "network")
+HEADINGS = {"channel": "Channel", "group": "Channel, six groups", "network": "Network"}
+
+
+def columns_of(columns: Sequence[Column], query: Query) -> tuple[Column, ...]:
+    """The columns, ``key`` under the heading of what the report is cut by."""
+    return tuple(replace(each, label=HEADINGS[query.by]) if each.name == "key" else each for each in columns)
 
 
 def dimension(channel: ColumnElement[str], network: ColumnElement[str], query: Query) -> ColumnElement[str]:

@@ -20,7 +20,7 @@ from sqlalchemy import (
     select,
 )
 
-from connector.reports.dimensions import dimension, key_filter
+from connector.reports.dimensions import columns_of, dimension, key_filter
 from connector.reports.result import Column, Drill, Query, Result, Value
 from connector.reports.zones import around, day_number, local_day, offsets_between
 from connector.store.tables import cases
@@ -75,7 +75,7 @@ def first_response(connection: Connection, query: Query) -> Result:
         name=NAME,
         definition_version=VERSION,
         query=query,
-        columns=COLUMNS,
+        columns=columns_of(COLUMNS, query),
         rows=tuple(rows),
         totals=_row(ALL, overall) if groups else {},
         excluded=_excluded(connection, query),

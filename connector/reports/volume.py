@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import CTE, ColumnElement, Connection, Select, and_, case, func, or_, select
 
-from connector.reports.dimensions import dimension, key_filter
+from connector.reports.dimensions import columns_of, dimension, key_filter
 from connector.reports.result import Column, Drill, Query, Result, Value
 from connector.reports.zones import around, day_number, days_between, local_day, offsets_between
 from connector.store.tables import interactions
@@ -44,7 +44,7 @@ def volume(connection: Connection, query: Query) -> Result:
         name=NAME,
         definition_version=VERSION,
         query=query,
-        columns=COLUMNS,
+        columns=columns_of(COLUMNS, query),
         rows=rows,
         totals={"keys": len(keys), "days": len(days), **total, "weekend_ratio": _weekend_ratio(rows, days, query.unit)},
         excluded=_excluded(connection, query),

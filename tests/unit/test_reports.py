@@ -363,6 +363,15 @@ def test_durations_are_said_as_people_say_them(seconds: float | None, words: str
     assert duration(seconds) == words
 
 
+@pytest.mark.parametrize("report", [volume, first_response])
+def test_the_key_stands_under_what_the_report_is_cut_by(world: World, report: Any) -> None:
+    """A network under the heading Channel would be read as one."""
+    for by, heading in (("channel", "Channel"), ("group", "Channel, six groups"), ("network", "Network")):
+        with world.store.read() as connection:
+            result = report(connection, query("2026-04-01", "2026-04-02", by=by))
+        assert {each.name: each.label for each in result.columns}["key"] == heading
+
+
 def test_every_report_has_a_question_and_a_written_definition() -> None:
     """A number without its definition is not published."""
     for report in REPORTS.values():
