@@ -7,10 +7,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connector.domain.matching import ProfileQuery, SuggestionEngine
-from connector.domain.matching.folding import fold, mixed_scripts, twin
+from connector.domain.matching.folding import fold, mixed_scripts
 from connector.domain.matching.handles import read_handle
 from connector.domain.matching.names import name_forms
 from connector.domain.matching.sounds import sounds, sounds_key
+from connector.domain.matching.spellings import twin
 from tests.suggestion_base import PEOPLE, engine_over, person
 
 

@@ -254,7 +254,7 @@ def _heard(forms: NameForms, asked: tuple[str, ...]) -> dict[str, tuple[str, str
 
 def _shown(found: Features, view: ProfileView, forms: NameForms) -> str:
     words = view.display
-    spoken = {*words, *(first + second for first, second in pairwise(words)), view.display_plain}
+    spoken = {*words, *(first + second for first, second in pairwise(words)), *view.display_joined}
     last = next((form for form, _ in forms.lasts if form in spoken), "")
     first, kind = next(((form, kind) for form, kind in forms.firsts if form in spoken and form != last), ("", 0))
     pattern = _shown_pattern(words, forms, first, kind, last)

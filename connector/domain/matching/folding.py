@@ -11,9 +11,6 @@ from anyascii import anyascii
 _SILENT = b"'`"
 _PLAIN = bytes(ord(chr(code).lower()) if chr(code).isalnum() else ord(" ") for code in range(128)) + bytes(128)
 _APOSTROPHES = str.maketrans("", "", "'’‘`´ʼʻ′ʹ\u200b\u200c\u200d\u2060\ufeff")
-_TWINS = str.maketrans(
-    {"ä": "ae", "ö": "oe", "ü": "ue", "ø": "oe", "å": "aa", "æ": "ae", "œ": "oe", "ð": "dh", "þ": "th", "đ": "dj"}
-)
 _WORD = re.compile(r"\w+", re.UNICODE)
 
 UNREADABLE = "*"
@@ -32,16 +29,6 @@ def fold(text: str) -> str:
         text = anyascii(unicodedata.normalize("NFKC", text).translate(_APOSTROPHES))
     # By bytes, since this is done for every word of every contact.
     return " ".join(text.encode().translate(_PLAIN, _SILENT).decode().split())
-
-
-@lru_cache(maxsize=16384)
-def twin(text: str) -> str | None:
-    """The folded text with ä written ae, ø oe, å aa; None where that changes nothing."""
-    if text.isascii():
-        return None
-    lowered = unicodedata.normalize("NFC", text).casefold()
-    spelled = lowered.translate(_TWINS)
-    return fold(spelled) if spelled != lowered else None
 
 
 _ONE_BY_ONE = re.compile(r"([\u3400-\u9fff\uac00-\ud7af])")

@@ -8,11 +8,11 @@ from typing import NamedTuple
 from connector.domain.identifiers import canonical_email, canonical_handle, canonical_phone, local_part
 from connector.domain.matching.facts import ContactFacts
 from connector.domain.matching.folding import fold
-from connector.domain.matching.names import MAILED, NameForms, name_forms, own_forms
+from connector.domain.matching.names import FULL, MAILED, NameForms, name_forms, own_forms
 from connector.domain.matching.places import place_words
 from connector.domain.matching.sounds import sounds_key
 
-KEYS_VERSION = 6
+KEYS_VERSION = 7
 """Raised whenever keys or words change, so that an index built by an older release asks to be rebuilt."""
 
 FAMILY, GIVEN, PLACE = 0, 1, 2
@@ -87,7 +87,8 @@ def _name_keys(forms: NameForms, lasts: list[str], firsts: list[str]) -> list[st
     if lasts and firsts:
         keys += [f"{first}>{lasts[0]}" for first in firsts]
         keys.append(f"%{firsts[0][:3]}{lasts[0][:3]}")
-        keys += [f"&{heard}" for first in firsts[:2] if (heard := sounds_key(first, lasts[0]))]
+        whole = [form for form, kind in forms.lasts if kind == FULL]
+        keys += [f"&{heard}" for first in firsts[:2] for last in whole if (heard := sounds_key(first, last))]
     if len(forms.monogram) > 2:
         keys.append(f"^{forms.monogram[:MONOGRAM]}")
     return keys

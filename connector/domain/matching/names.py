@@ -5,8 +5,9 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import NamedTuple
 
-from connector.domain.matching.folding import fold, twin, word_set
+from connector.domain.matching.folding import fold, word_set
 from connector.domain.matching.nicks import other_forms
+from connector.domain.matching.spellings import twin
 from connector.domain.matching.usual import USUAL
 
 FULL, PART, PET, MAILED = 0, 1, 2, 3

@@ -7,13 +7,14 @@ from dataclasses import dataclass, field
 
 from connector.domain.identifiers import canonical_email, canonical_phone, emails_in, phones_in
 from connector.domain.matching.facts import ProfileQuery, Proof
-from connector.domain.matching.folding import fold, mixed_scripts, spaced, twin, unmask
+from connector.domain.matching.folding import fold, mixed_scripts, spaced, unmask
 from connector.domain.matching.handles import HandleText, read_handle
 from connector.domain.matching.index import UNSEEN, WordCounts
 from connector.domain.matching.keys import handle_key, order_key
 from connector.domain.matching.names import with_usual_spelling
 from connector.domain.matching.nicks import other_forms
 from connector.domain.matching.sounds import sounds_key
+from connector.domain.matching.spellings import twin
 from connector.domain.matching.usual import HEAD, TAIL, USUAL, unexplained
 
 MAX_WORD = 18
@@ -28,7 +29,7 @@ class ProfileView:
 
     handle: HandleText
     display: tuple[str, ...]
-    display_plain: str
+    display_joined: frozenset[str]
     places: frozenset[str]
     shown_places: frozenset[str]
     bio: tuple[str, ...]
@@ -46,7 +47,7 @@ class ProfileView:
     @property
     def named(self) -> bool:
         """Whether a name of its own is shown, not just the handle once more."""
-        return bool(self.display) and self.display_plain != self.handle.letters
+        return bool(self.display) and self.handle.letters not in self.display_joined
 
     def forget(self, kind: str, value: str) -> None:
         """Drops one of the profile's identifiers, since a crowd shares it."""
@@ -64,7 +65,8 @@ def view_of(query: ProfileQuery) -> ProfileView:
     emails = {each for each in map(canonical_email, query.emails) if each} | set(emails_in(bio))
     phones = {each for each in (canonical_phone(each, query.country) for each in query.phones) if each}
     phones |= set(phones_in(bio, query.country))
-    display = _words((query.display_name or "")[:200], MAX_DISPLAY_WORDS)
+    shown = (query.display_name or "")[:200]
+    display = _words(shown, MAX_DISPLAY_WORDS)
     handle = read_handle((query.handle or "")[:200], query.network)
     return ProfileView(
         handle=handle,
@@ -72,7 +74,7 @@ def view_of(query: ProfileQuery) -> ProfileView:
         shown_sounds=_sounds_of(display),
         proofs=query.proofs,
         display=display,
-        display_plain="".join(display),
+        display_joined=_joined_spellings(shown),
         places=frozenset(_joined(fold(location).split()[:MAX_PLACE_WORDS], 3)),
         shown_places=_shown_places(query.display_name or ""),
         bio=tuple(fold(bio).split()[:MAX_BIO_WORDS]),
@@ -120,6 +122,12 @@ def _words(text: str, limit: int) -> tuple[str, ...]:
     if spelled and spelled != folded:
         words += [word for word in spelled.split()[:limit] if word not in words]
     return tuple(words if text.isascii() else with_usual_spelling(words))
+
+
+def _joined_spellings(text: str) -> frozenset[str]:
+    """The shown name written as one word, in each of its spellings."""
+    spelled = (fold(spaced(unmask(text))), twin(text))
+    return frozenset("".join(each.split()[:MAX_DISPLAY_WORDS]) for each in spelled if each)
 
 
 def _shown_places(text: str) -> frozenset[str]:
