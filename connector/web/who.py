@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from sqlalchemy import Connection, RowMapping
 
 from connector.domain.consent import LinkState
+from connector.domain.events import to_millis
 from connector.domain.links import Denied, DenyReason, Permit
 from connector.flows.access import permits
 from connector.flows.context import Context
@@ -65,6 +66,8 @@ class Standing:
     words: str
     link: LinkView | None
     counts: Mapping[str, int] = field(default_factory=dict)
+    rests_until: int | None = None
+    """After a no or a not now: until when nobody asks about the same contact again."""
 
 
 def people_behind(ctx: Context, connection: Connection, profile_ids: Collection[str | None]) -> dict[str, Person]:
@@ -84,7 +87,8 @@ def standing(ctx: Context, connection: Connection, profile_id: str) -> Standing:
     active = [view for view in views if view.row["state"] == LinkState.ACTIVE]
     link = next((view for view in active if person.contact_id in (None, view.row["contact_id"])), None)
     if person.contact_id is None:
-        return Standing(None, "", person.held, person.words or _asked(views), link)
+        words = person.words or _asked(views)
+        return Standing(None, "", person.held, words, link, rests_until=_rests_until(views, to_millis(ctx.clock())))
     ids = people.same_person(connection, person.contact_id)
     counts = timeline.channel_counts(connection, ids, permitted_profiles(ctx, connection, person.contact_id))
     return Standing(person.contact_id, person.name, False, "", link, counts)
@@ -118,6 +122,13 @@ def _person(answer: Permit | Denied, found: Mapping[str, RowMapping]) -> Person:
         first = (answer.detail or "").split(", ", maxsplit=1)[0]
         return Person(held=True, words=HOLD_WORDS.get(first, "On hold"))
     return Person(words=DENIED_WORDS[answer.reason])
+
+
+def _rests_until(views: Collection[LinkView], now: int) -> int | None:
+    ended = (
+        view.row["cool_until_at"] for view in views if view.row["state"] not in (LinkState.ASKED, LinkState.ACTIVE)
+    )
+    return max((until for until in ended if until is not None and until > now), default=None)
 
 
 def _asked(views: Collection[LinkView]) -> str:

@@ -83,3 +83,11 @@ def test_a_long_case_shows_its_latest_words_and_leads_to_those_before(site: Site
         address = found[1] if found else ""
     assert [len(page) for page in pages] == [200, 200, 50]
     assert [word for page in reversed(pages) for word in page] == [f"{number:03}" for number in range(450)]
+
+
+def test_a_closed_case_waits_for_nobody(site: Site, seed: Seed) -> None:
+    """Whatever was said last in it: the list tells that it never had an answer, not that it still waits."""
+    seed.case(seed.profile("ola"), opened={"days": 2}, status="Closed", closed_at=seed.ago(days=1))
+    page = words(site.as_user("agent").get("/cases"))
+    assert "waiting" not in page
+    assert "First response" in page

@@ -423,6 +423,7 @@ def test_said_no_is_shown_without_a_name(site: Site, seed: Seed) -> None:
     seed.yes(ids["unknown"], TOMAS, Answer.NO)
     page = words(site.as_user("agent").get(f"/cases/{ids['asked']}"))
     assert "The customer said no." in page
+    assert "nobody asks again before Sun 3 May 2026" in page
     assert "Tomás Quispe" not in page
 
 
