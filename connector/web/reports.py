@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from flask import Blueprint, Response, current_app, render_template, request, url_for
+from markupsafe import Markup
 
 from connector.errors import InputInvalid
 from connector.queries import cases as case_queries
@@ -25,7 +26,11 @@ from connector.web.report_query import NAMES, report_named, report_query
 
 blueprint = Blueprint("reports", __name__)
 
-CHARTS = {"volume": volume_chart, "first-response": response_chart}
+CHARTS: Mapping[str, Callable[[Result, Callable[[str], str]], Markup]] = {
+    "volume": volume_chart,
+    "first-response": response_chart,
+}
+"""A report without a chart is shown as its table alone."""
 
 
 @blueprint.get("/reports")
@@ -58,7 +63,7 @@ def show(name: str) -> str:
         report=report,
         result=result,
         query=result.query,
-        chart=CHARTS[name](result, word),
+        chart=CHARTS[name](result, word) if name in CHARTS else None,
         word=word,
         table=_pivot(result) if name == "volume" else None,
         networks=[(each, _network(each)) for each in networks],
