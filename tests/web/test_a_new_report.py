@@ -31,8 +31,8 @@ def reopened(connection: Connection, query: Query) -> Result:
     key = dimension(cases.c.channel, cases.c.network, query)
     counted = connection.execute(select(key, func.count()).group_by(key).order_by(key)).all()
     more: dict[str, Value] = {"share": 0.25, "longest_seconds": None, "settled": True, "note": "<b>"}
-    rows = tuple({"key": channel, "cases": n} | more for channel, n in counted)
-    totals = {"key": "", "cases": sum(n for _, n in counted)} | more
+    rows = tuple({**more, "key": str(channel), "cases": int(n)} for channel, n in counted)
+    totals = {**more, "key": "", "cases": sum(int(n) for _, n in counted)}
     return Result(NAME, 1, query, columns_of(COLUMNS, query), rows, totals)
 
 
