@@ -11,6 +11,7 @@ import click
 from connector.commands.console import FOUND_PROBLEMS, fail, print_json, speaks_plainly, to_a_person
 from connector.composition import Rules, build_crm, build_sources, load_rules
 from connector.errors import ConnectorError, MappingInvalid, Problem, SettingsInvalid, StoreBusy
+from connector.flows.contact_index import index_problem
 from connector.flows.sources import Source
 from connector.settings import Settings, is_loopback, load_settings
 from connector.store.migrate import schema_problem
@@ -159,9 +160,12 @@ def _store(settings: Settings) -> Iterator[Finding]:
     store = open_store(settings.database_url)
     try:
         problem = schema_problem(store)
+        outdated = None if problem else index_problem(store)
     finally:
         store.close()
     yield Finding("store", problem is None, problem or "reachable, and at this release's schema.")
+    if outdated:
+        yield Finding("store", False, outdated)
     if settings.database_url.startswith("sqlite") and settings.data_dir.is_dir():
         free = shutil.disk_usage(settings.data_dir).free
         yield Finding(

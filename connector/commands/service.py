@@ -10,6 +10,7 @@ from rich.progress import SpinnerColumn, TextColumn
 from connector.commands.console import PORT, fail, progress, speaks_plainly
 from connector.commands.place import here
 from connector.composition import build_context
+from connector.flows.contact_index import index_problem
 from connector.logs import configure_logs
 from connector.settings import Settings, load_settings
 from connector.store.migrate import migrate as migrate_store
@@ -70,11 +71,14 @@ def migrate() -> None:
         with progress(SpinnerColumn(), TextColumn("{task.description}")) as bar:
             task = bar.add_task("Looking at the store …")
             applied = migrate_store(store, lambda revision: bar.update(task, description=f"{revision} went through …"))
+        outdated = index_problem(store)
     finally:
         store.close()
     for revision in applied:  # only now: they are one transaction
         click.echo(f"Applied {revision}.", err=True)
     click.echo(f"The store is at this release ({len(applied)} migrations applied)." if applied else "Nothing to do.")
+    if outdated:
+        click.echo(outdated, err=True)
     first_admin(settings)
 
 

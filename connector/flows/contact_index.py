@@ -7,11 +7,12 @@ from collections.abc import Callable, Collection, Iterator
 from sqlalchemy import Connection, select
 
 from connector.domain.matching import ContactFacts
+from connector.errors import SchemaOutdated
 from connector.flows.context import Context
 from connector.store.contacts import contact_facts, load_contacts
 from connector.store.suggestion_index import SqlSuggestionIndex
 from connector.store.tables import crm_contacts
-from connector.store.unit_of_work import UnitOfWork
+from connector.store.unit_of_work import Store, UnitOfWork
 
 PAGE = 1000
 
@@ -27,6 +28,16 @@ def rebuild_index(ctx: Context, progress: Callable[[int], None] | None = None, p
     """The number of contacts in the index, now built anew from the store; ``progress`` is told how many are done."""
     with ctx.store.begin() as uow:
         return SqlSuggestionIndex(uow.connection).rebuild(_every_contact(uow.connection), progress, processes)
+
+
+def index_problem(store: Store) -> str | None:
+    """What keeps the index from finding everybody, with the cure: another release filled it by other rules."""
+    with store.read() as connection:
+        try:
+            SqlSuggestionIndex(connection).check()
+        except SchemaOutdated as outdated:
+            return outdated.message
+    return None
 
 
 def _every_contact(connection: Connection) -> Iterator[ContactFacts]:

@@ -6,15 +6,17 @@ import json
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine, event
+from sqlalchemy import Engine, event, text
 from sqlalchemy.exc import OperationalError
 
 from connector.demo.place import Place, open_place
 from connector.domain.events import format_time
+from connector.store.suggestion_index import SqlSuggestionIndex
 from connector.store.unit_of_work import open_store
 from tests.conftest import FakeClock
 from tests.flow.consenting import ADA, desk_on
 from tests.flow.test_commands import NOWHERE, Terminal
+from tests.suggestion_base import person
 
 FIXTURES = Path(__file__).resolve().parents[1] / "fixtures"
 
@@ -52,6 +54,23 @@ def test_check_tells_a_person_of_the_stores_faults(terminal: Terminal, monkeypat
     assert answer.exit_code == 1
     assert "check CONNECTOR_DATABASE_URL; then start this again." in answer.stdout
     assert "send again" not in answer.stdout
+
+
+def test_an_index_of_another_release_is_told_by_migrate_and_check_until_it_is_built_anew(
+    place: Place, terminal: Terminal
+) -> None:
+    terminal("migrate")
+    cure = "run `connector suggestions rebuild`"
+    assert cure not in terminal("check", "--offline").stdout
+    store = open_store(f"sqlite:///{place.folder / 'connector.db'}")
+    with store.begin() as uow:
+        SqlSuggestionIndex(uow.connection).upsert([person("ann", "Annika", "Thorvaldsen")])
+        uow.connection.execute(text("UPDATE suggestion_state SET value = value - 1 WHERE name = 'version'"))
+    store.close()
+    assert cure in terminal("migrate").stderr
+    assert any(cure in line for line in terminal("check", "--offline").stdout.splitlines() if "PROBLEM store" in line)
+    assert terminal("suggestions", "rebuild").exit_code == 0
+    assert cure not in terminal("migrate").stderr + terminal("check", "--offline").stdout
 
 
 def test_every_finding_of_check_is_a_sentence(terminal: Terminal) -> None:
