@@ -11,6 +11,12 @@ _ROW = re.compile(r"/sobjects/[^/]+(?:/(?P<second>[^/]+))?(?:/(?P<third>.+))?")
 LOGIN = "login"
 """The class of token requests: faults can be aimed at it by name, and it is no API call."""
 
+CLASSES = (
+    LOGIN, "query", "limits", "deploy", "describe", "deleted", "updated", "record_read", "record_write", "upsert",
+    "collections", "composite", "composite_batch", "meta",
+)  # fmt: skip
+"""Every class there is, as they are counted and as faults can be aimed at them."""
+
 
 def classify(method: str, path: str) -> tuple[str, bool]:
     """The class of a request and whether it may change records; "" for what is no API call."""

@@ -8,12 +8,13 @@ from random import Random
 from threading import Lock
 from typing import Any
 
-from sandbox.calls import LOGIN
+from sandbox.calls import CLASSES, LOGIN
 
 BEFORE = ("latency", "cut", "unavailable", "rate_limited", "expired_token", "html", "limit_exceeded")
 AFTER = ("lost_answer", "truncated", "short_list")
 ROW = ("row_lock",)
 MODES = (*BEFORE, *AFTER, *ROW)
+AIMS = ("read", "write", *CLASSES)
 
 
 class PlanInvalid(ValueError):
@@ -36,6 +37,9 @@ class Rule:
     def __post_init__(self) -> None:
         if self.fault not in MODES:
             raise PlanInvalid(f"unknown fault {self.fault!r}; known are {', '.join(MODES)}")
+        beyond = sorted(self.on - set(AIMS))
+        if beyond:
+            raise PlanInvalid(f"{self.fault} is aimed at {', '.join(beyond)}; known are {', '.join(AIMS)}")
         if not 0 <= self.rate <= 1:
             raise PlanInvalid(f"rate of {self.fault} must lie between 0 and 1")
 
@@ -56,6 +60,8 @@ class FaultPlan:
 
     def load(self, plan: Mapping[str, Any]) -> None:
         """Puts a plan in force in place of the one before; raises PlanInvalid and keeps the old one if it is wrong."""
+        if not isinstance(plan.get("rules", []), list):
+            raise PlanInvalid("rules must be a list")
         try:
             rules = [Rule(**{**rule, "on": _names(rule.get("on"))}) for rule in plan.get("rules", [])]
             random = Random(plan.get("seed", 0))  # noqa: S311

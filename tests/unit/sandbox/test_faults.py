@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from sandbox.faults import MODES, FaultPlan, PlanInvalid
+from sandbox.faults import AIMS, MODES, FaultPlan, PlanInvalid
 from sandbox.gate import ConnectionCut
 from tests.unit.sandbox.conftest import Caller
 
@@ -173,7 +173,15 @@ def test_every_mode_is_known_by_its_name() -> None:
 
 
 @pytest.mark.parametrize(
-    "rule", [{"fault": "fire"}, {"fault": "cut", "rate": 2}, {"fault": "cut", "often": 1}, {}, "cut"]
+    "rule",
+    [
+        {"fault": "fire"},
+        {"fault": "cut", "rate": 2},
+        {"fault": "cut", "often": 1},
+        {"fault": "cut", "on": ["colections"]},
+        {},
+        "cut",
+    ],
 )
 def test_a_wrong_plan_is_refused_and_the_old_one_stays(org: Caller, rule: Any) -> None:
     org.faults({"fault": "unavailable"})
@@ -185,3 +193,10 @@ def test_a_wrong_plan_is_refused_and_the_old_one_stays(org: Caller, rule: Any) -
 def test_a_plan_that_is_no_list_of_rules_is_refused() -> None:
     with pytest.raises(PlanInvalid):
         FaultPlan().load({"rules": [{"fault": "cut", "rate": "often"}]})
+    with pytest.raises(PlanInvalid, match="must be a list"):
+        FaultPlan().load({"rules": {}})
+
+
+@pytest.mark.parametrize("aim", AIMS)
+def test_a_fault_can_be_aimed_at_every_class_there_is(aim: str) -> None:
+    FaultPlan().load({"rules": [{"fault": "cut", "on": [aim]}]})

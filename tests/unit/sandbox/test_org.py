@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import socket
 import sqlite3
 import ssl
 import subprocess
@@ -14,8 +15,10 @@ from typing import Any
 
 import pytest
 import requests
+from click.testing import CliRunner
 
 from connector.crm.package import compose_zip
+from sandbox.__main__ import main
 from sandbox.app import create_sandbox
 from sandbox.database import DataUnusable, quoted
 from sandbox.deploy import deploy
@@ -256,3 +259,16 @@ def test_a_disk_that_fills_while_the_org_is_founded_makes_its_folder_unusable(
     monkeypatch.setattr(sqlite3, "connect", on_a_small_disk)
     with pytest.raises(DataUnusable, match=r"org\.sqlite3 cannot be used \(database or disk is full\)"):
         create_sandbox(tmp_path)
+
+
+def test_the_org_by_itself_says_in_a_sentence_why_it_cannot_start(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        for words, cure in (
+            (("--port", port), "choose another --port"),
+            (("--port", "0", "--data", str(tmp_path / "file")), "choose another --data folder"),
+        ):
+            answer = CliRunner().invoke(main, words)
+            assert (answer.exit_code, cure in answer.stderr) == (1, True)
+    assert CliRunner().invoke(main, ["--port", "70000"]).exit_code == 2
