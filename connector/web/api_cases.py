@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, cast
+from typing import Annotated, Any, Literal, cast
 
-from pydantic import BaseModel, ConfigDict, Field, RootModel
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, RootModel, Tag
 from sqlalchemy import RowMapping
 
 from connector.domain.channels import Channel, Direction, Visibility
@@ -154,7 +154,14 @@ class SocialCase(BaseModel):
     data: CaseDataIn
 
 
-class SocialCases(RootModel[SocialCase | list[SocialCase]]):
+OneOrMany = Annotated[
+    Annotated[SocialCase, Tag("event")] | Annotated[list[SocialCase], Tag("events")],
+    Discriminator(lambda value: "events" if isinstance(value, list) else "event"),
+]
+"""Told apart by what was sent, so that a fault in one is not told as faults of both."""
+
+
+class SocialCases(RootModel[OneOrMany]):
     """One event, or a list of them."""
 
 

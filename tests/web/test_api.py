@@ -99,6 +99,20 @@ def test_a_body_that_cannot_be_taken_is_refused_with_its_code(
     assert count(site, deliveries) == 0
 
 
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        ({"data": CASE["data"]}, "body.event.type: Field required."),
+        ([CASE, {"type": "message.created"}], "body.events.1.data: Field required."),
+        ([1], "body.events.0: Input should be a valid dictionary or instance of SocialCase."),
+        ("case", "body.event: Input should be a valid dictionary or instance of SocialCase."),
+    ],
+)
+def test_a_wrong_case_is_told_as_what_was_sent(site: Site, body: Any, told: str) -> None:
+    """One event or a list: a fault in the one is not told as a fault of the other too."""
+    assert site.api("POST", "/cases", role="ingest", json=body).json["detail"] == told
+
+
 def test_the_same_key_gives_the_same_answer_and_acts_once(site: Site, seed: Seed) -> None:
     """A program that never heard the answer may ask again."""
     ids = small_world(seed)
