@@ -14,6 +14,7 @@ from connector.flows.link import relink
 from connector.flows.pace import Pace, hold_pace, keep_pace
 from connector.flows.projection import Ownership, Wanted
 from connector.mapping.crm import ObjectMapping
+from connector.store import ledger
 from connector.store.crm_records import ShownContact, hold_records, note_case_answers, note_reopens
 from connector.store.outbox import Claimed, Settlement, Settling, held, note_overtaken, settle
 from connector.store.queues import backoff_seconds
@@ -63,6 +64,7 @@ class Tally:
 def settle_sent(ctx: Context, uow: UnitOfWork, sent: Sent, budget: Budget | None, calls: int) -> Tally:
     """Settles every row of the batch and the pace of writing, in one transaction."""
     hold_records(uow, sent.obj.kind, [row.external_key for row in sent.rows])
+    ledger.take_turn(uow)  # a change of consent queues records of many accounts, in another order than ours
     fault = sent.fault or _common_fault(sent.results)
     pace = hold_pace(uow, ctx.crm_share)
     if sent.results or fault:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import select
 
-from connector.store.outbox import queue, queue_many, send_whole
+from connector.store.outbox import hold_rows, queue, queue_many, send_whole
 from connector.store.tables import cases, interactions
 from connector.store.unit_of_work import UnitOfWork
 
@@ -17,16 +17,15 @@ def reproject(uow: UnitOfWork, profile_id: str) -> int:
     Nothing is decided here: each record is built when it is sent, through the gate. Granting needs this as much as
     withdrawing does: a second person's yes makes an account ambiguous and takes the first one's contact away.
     """
-    queue(uow, PROFILE, profile_id)
-    return 1 + len(_queue_children(uow, profile_id))
+    return len(_queue(uow, profile_id))
 
 
 def relink(uow: UnitOfWork, profile_id: str) -> None:
     """Sends the cases and interactions of an account again, whole: the CRM has a new record of it, which none names."""
-    send_whole(uow, _queue_children(uow, profile_id))
+    send_whole(uow, _queue(uow, profile_id)[1:])
 
 
-def _queue_children(uow: UnitOfWork, profile_id: str) -> list[str]:
+def _queue(uow: UnitOfWork, profile_id: str) -> list[str]:
     own_cases = list(
         uow.connection.execute(
             select(cases.c.id)
@@ -40,6 +39,9 @@ def _queue_children(uow: UnitOfWork, profile_id: str) -> list[str]:
         .where(interactions.c.case_id.is_not(None), interactions.c.kind.is_not(None))
         .order_by(interactions.c.occurred_at, interactions.c.id)
     ).all()
+    keys = [profile_id, *own_cases, *(row.id for row in said)]
+    hold_rows(uow, keys)
+    queue(uow, PROFILE, profile_id)
     queue_many(uow, CASE, [(each, profile_id) for each in own_cases])
     queue_many(uow, INTERACTION, [(row.id, row.case_id) for row in said])
-    return [*own_cases, *(row.id for row in said)]
+    return keys

@@ -11,10 +11,12 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from enum import StrEnum
 
+from sqlalchemy import select
+
 from connector.store import queues
 from connector.store.queues import GIVE_UP_SECONDS, backoff_seconds, run
-from connector.store.rows import Many
-from connector.store.tables import OUTBOX_AHEAD
+from connector.store.rows import Many, among
+from connector.store.tables import OUTBOX_AHEAD, outbox
 from connector.store.unit_of_work import UnitOfWork
 
 RANKS = {"Social_Profile__c": 10, "Case": 20, "Channel_Interaction__c": 30}
@@ -230,7 +232,7 @@ def settle(uow: UnitOfWork, claim_id: str, results: Sequence[Settlement]) -> int
 
 def held(uow: UnitOfWork, claim_id: str) -> set[int]:
     """The rows that this claim still holds, and keeps until the end of this transaction."""
-    statement = _HELD if uow.is_sqlite else f"{_HELD} FOR UPDATE"
+    statement = _HELD if uow.is_sqlite else f"{_HELD} ORDER BY external_key FOR UPDATE"
     return set(run(uow.connection, statement, {"claim": claim_id}).scalars())
 
 
@@ -243,6 +245,13 @@ def note_overtaken(uow: UnitOfWork, contacts: Mapping[int, str | None]) -> None:
     rows = [{"id": row, "contact": contact} for row, contact in contacts.items()]
     if rows:
         run(uow.connection, _OVERTAKEN, rows)
+
+
+def hold_rows(uow: UnitOfWork, keys: Collection[str]) -> None:
+    """On PostgreSQL, waits for these rows in the order in which everybody does: parents first, then by key."""
+    if not uow.is_sqlite:
+        these = select(outbox.c.id).where(among(uow, outbox.c.external_key, sorted(keys)))
+        uow.connection.execute(these.order_by(outbox.c.rank, outbox.c.external_key).with_for_update())
 
 
 def send_whole(uow: UnitOfWork, keys: Collection[str]) -> None:

@@ -61,9 +61,10 @@ class Conversations:
         """How many were new or changed: they are queued, their cases counted anew, and likely twins flagged."""
         changed = put_items(uow, [item for item, _ in self._items])
         written = {item.id for item, is_written in self._items if is_written}
+        # Cases before what was said in them, in the order in which a change of consent queues them.
+        count_cases(uow, {item.case_id for item in changed if item.case_id})
         _flag_lookalikes(uow, changed)
         queue_born(uow, sorted(item.id for item in changed if item.id in written))
-        count_cases(uow, {item.case_id for item in changed if item.case_id})
         return len(changed)
 
 

@@ -32,7 +32,7 @@ from connector.store.crm_born import (
     openings_in,
     untold_reopens,
 )
-from connector.store.crm_records import free_record_ids
+from connector.store.crm_records import free_record_ids, hold_records
 from connector.store.outbox import queue
 from connector.store.unit_of_work import UnitOfWork
 
@@ -136,9 +136,11 @@ class CaseReader:
 
     def _take_ours(self, uow: UnitOfWork, records: Sequence[Record]) -> int:
         by_key = {str(record[self.key_field]): record for record in records}
+        hold_records(uow, "case", sorted(by_key))
         known = load_our_cases(uow, by_key.keys())
         untold = untold_reopens(uow, known.keys())
         changed: list[OurCase] = []
+        to_send: list[str] = []
         for key, before in known.items():
             after = self._decided(before, by_key[key], told=key not in untold)
             if after != before:
@@ -146,9 +148,11 @@ class CaseReader:
                 record_case_events(uow, list(self._happened(before, after)))
                 brought_back = before.is_deleted and not after.is_deleted  # what it shows was not looked after since
                 if brought_back or after.crm_contact_id != before.crm_contact_id:
-                    queue(uow, "Case", key)
+                    to_send.append(key)
         free_record_ids(uow, {str(each.crm_id) for each in changed if each.crm_id != known[each.id].crm_id})
         OUR_CASES.update(uow, changed)
+        for key in sorted(to_send):
+            queue(uow, "Case", key)
         self._openings_go(uow, {each.id: each.crm_modified_at or 0 for each in changed if each.is_deleted})
         return len(changed)
 
