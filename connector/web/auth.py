@@ -15,6 +15,7 @@ from connector.errors import Forbidden, InputInvalid, NotFound, Unauthenticated
 from connector.flows import people
 from connector.flows.context import Context
 from connector.web.errors import API_PREFIX
+from connector.web.paging import page_before
 from connector.web.permissions import PUBLIC, Permission, allows, rule_of
 
 blueprint = Blueprint("auth", __name__)
@@ -161,17 +162,7 @@ def _sign_in_first() -> str:
         query = request.query_string.decode("latin-1")
         return url_for("auth.login", next=f"{request.path}?{query}" if query else request.path)
     lost = None if request.endpoint == "auth.logout" else "1"
-    return url_for("auth.login", next=_page_before() if lost else "", lost=lost)
-
-
-def _page_before() -> str:
-    """The page of ours that the browser says it came from; nothing where it says none, or another site's."""
-    parts = urlsplit(request.referrer or "")
-    ours = f"{parts.scheme}://{parts.netloc}/" == request.host_url and parts.path.startswith(f"{request.script_root}/")
-    if not ours:
-        return ""
-    path = parts.path.removeprefix(request.script_root)
-    return f"{path}?{parts.query}" if parts.query else path
+    return url_for("auth.login", next=page_before() if lost else "", lost=lost)
 
 
 def _safe_next(target: str) -> str:

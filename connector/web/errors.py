@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from werkzeug.exceptions import HTTPException
 
 from connector import errors
+from connector.web.paging import page_before
 
 log = structlog.get_logger()
 
@@ -152,7 +153,10 @@ def answer(error: Exception) -> Response:
     if request.path.startswith(API_PREFIX):
         return problem_response(trouble)
     words = WORDS_OF_CODES.get(trouble.code) or WORDS.get(trouble.status, WORDS[500])
-    page = render_template("error.html", trouble=trouble, words=words)
+    # A refused form is filled in again on a fresh page: going back would bring the old one, with its old token.
+    form = page_before() if request.method == "POST" else ""
+    back = request.script_root + form if form else None
+    page = render_template("error.html", trouble=trouble, words=words, back=back)
     response = make_response(page, trouble.status)
     response.headers.extend(trouble.headers)
     return response

@@ -1,8 +1,9 @@
-"""Addresses: rows by their number, and the page's own address with another cursor, so that filters stay."""
+"""Addresses: rows by their number, the page's own with another cursor, so that filters stay, and the page before."""
 
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlsplit
 
 from flask import request, url_for
 from werkzeug.routing import IntegerConverter, Map
@@ -28,6 +29,16 @@ def next_url(after: str) -> str:
     """This page's address with the same filters, from the cursor on."""
     query = {name: value for name, value in request.args.items() if name != "after" and value}
     return url_for(request.endpoint or "", **{**(request.view_args or {}), **query, "after": after})
+
+
+def page_before() -> str:
+    """The page of ours that the browser says it came from; nothing where it says none, or another site's."""
+    parts = urlsplit(request.referrer or "")
+    ours = f"{parts.scheme}://{parts.netloc}/" == request.host_url and parts.path.startswith(f"{request.script_root}/")
+    if not ours:
+        return ""
+    path = parts.path.removeprefix(request.script_root)
+    return f"{path}?{parts.query}" if parts.query else path
 
 
 def choice(name: str, allowed: tuple[str, ...], default: str | None = None) -> str | None:

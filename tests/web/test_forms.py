@@ -116,3 +116,15 @@ def test_a_form_that_is_too_old_says_so_in_its_title(site: Site) -> None:
     assert page.status_code == 422
     assert "This page was open for too long" in words(page)
     assert "correct it" not in words(page)
+
+
+def test_an_error_leads_back_to_a_fresh_form(site: Site) -> None:
+    """With the filters of its page; never to another site, and not where nothing was sent."""
+    admin = site.as_user("admin")
+    form = {"csrf": "token", "act": "retry"}
+    page = admin.post("/admin/shelf", data=form, headers={"Referer": "http://localhost/admin/shelf?reason=bad_time"})
+    assert page.status_code == 422
+    assert '<a class="button" href="/admin/shelf?reason=bad_time">Back to the form</a>' in page.text
+    for headers in ({"Referer": "https://evil.test/admin/shelf"}, {}):
+        assert "Back to the form" not in admin.post("/admin/shelf", data=form, headers=headers).text
+    assert "Back to the form" not in admin.get("/cases/none", headers={"Referer": "http://localhost/cases"}).text
