@@ -20,8 +20,6 @@ from connector.domain.matching.view import ProfileView, view_of, words_to_look_u
 
 MAX_CANDIDATES = 40
 """So many are weighed at most in each of two helpings, the rest of a crowd is only counted: 100 found no more."""
-CONTENDERS = 24
-"""So many of the best are looked through for duplicates; those behind them are shown to nobody."""
 FLOOR = 0.005
 """A contact less likely than this is not shown."""
 WORTH_A_LOOK = 0.03
@@ -88,8 +86,7 @@ class SuggestionEngine:
     def _groups(self, view: ProfileView, profile: ProfileQuery) -> list[list[Weighed]]:
         weighed, excluded = self._weigh(view, profile), profile.excluded
         weighed.sort(key=lambda each: (-each.log_odds, each.contact.contact_id))
-        rivals = ([each] for each in weighed[CONTENDERS:] if each.contact.contact_id not in excluded)
-        groups = [*group_duplicates(weighed[:CONTENDERS], excluded, lambda contact: _rare(view, contact)), *rivals]
+        groups = group_duplicates(weighed, excluded, lambda contact: _rare(view, contact))
         # Of a crowd only some are read: who was excluded may be none of them, and its copies must not be shown either.
         gone = self._index.contacts(self._index.references(sorted(excluded))).values()
         return [group for group in groups if not any(_same(view, group[0], each) for each in gone)]
