@@ -153,7 +153,12 @@ APPEND_ONLY = {"ledger", "audit"}
 def postgres_store(postgres_schema: Store) -> Iterator[Store]:
     """A migrated PostgreSQL store without rows."""
     yield postgres_schema
-    with postgres_schema.begin() as uow:
+    empty_store(postgres_schema)
+
+
+def empty_store(store: Store) -> None:
+    """Takes every row out of a PostgreSQL store, which is as new then."""
+    with store.begin() as uow:
         written = uow.connection.execute(WRITTEN).scalars().all()
         # What must never be emptied is, here: by whoever owns the tables, in so many words.
         guarded = [name for name in written if name in APPEND_ONLY]

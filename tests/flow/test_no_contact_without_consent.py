@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import event, select, update
 
@@ -45,8 +45,8 @@ from connector.store.accept import GroupCommit
 from connector.store.crm_state import write_state
 from connector.store.inbox import NewDelivery
 from connector.store.tables import cases, interactions, outbox, social_profiles
-from connector.store.unit_of_work import open_store
-from tests.conftest import FakeClock
+from connector.store.unit_of_work import Store, open_store
+from tests.conftest import FakeClock, empty_store
 from tests.flow.consent_world import START, World, joined
 from tests.flow.consenting import ADA, CUSTOMER, MAPPINGS, NAMESPACE, Desk, desk_on
 
@@ -67,6 +67,11 @@ STEPS = (
 CHANGES = ("yes", "mixed", "no", "withdraw", "withdraw_contact", "invalidate", "hold", "release", "wait_long",
            "new_wording", "join", "part", "delete", "post", "revoke_there")  # fmt: skip
 """What may happen while a call to the CRM is under way."""
+
+Step = tuple[str, int]
+ANY_STEPS = st.lists(st.tuples(st.sampled_from(STEPS), st.integers(0, 2**16)), min_size=12, max_size=25)
+SET_BACK: list[Step] = [("wait", 1), ("happy", 0), ("clock_back", 1), ("revoke_there", 0)]
+"""The customer revokes at the network what a clock that was set back since has dated into the future."""
 
 Names = Mapping[str, "str | None"]
 """Who may be named for each account."""
@@ -478,14 +483,36 @@ def whole_world(migrated_file: Path, folder: Path) -> Iterator[WholeWorld]:
     derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
-@given(steps=st.lists(st.tuples(st.sampled_from(STEPS), st.integers(0, 2**16)), min_size=12, max_size=25))
+@given(steps=ANY_STEPS)
+@example(steps=SET_BACK)
 def test_no_record_names_a_contact_without_a_consent_that_stands(
-    migrated_file: Path, tmp_path: Path, steps: list[tuple[str, int]]
+    migrated_file: Path, tmp_path: Path, steps: list[Step]
 ) -> None:
     with whole_world(migrated_file, tmp_path) as world:
-        for step, seed in steps:
-            world.do(step, random.Random(seed))
-        world.do("deliver", random.Random(0))
+        play(world, steps)
+
+
+@pytest.mark.postgres
+@settings(
+    max_examples=3,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(steps=ANY_STEPS)
+def test_nor_does_one_on_postgresql(postgres_store: Store, steps: list[Step]) -> None:
+    clock = FakeClock(START)
+    try:
+        play(WholeWorld(desk_on(postgres_store, clock), clock), steps)
+    finally:
+        empty_store(postgres_store)
+
+
+def play(world: WholeWorld, steps: Sequence[Step]) -> None:
+    """Takes these steps, and at last sends all that waits."""
+    for step, seed in steps:
+        world.do(step, random.Random(seed))
+    world.do("deliver", random.Random(0))
 
 
 def test_the_recording_crm_does_judge(migrated_file: Path, tmp_path: Path) -> None:
