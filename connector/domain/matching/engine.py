@@ -9,8 +9,8 @@ from connector.domain.identifiers import CROWDED_AT
 from connector.domain.matching.alignment import Alignment
 from connector.domain.matching.duplicates import group_duplicates, same_person
 from connector.domain.matching.facts import Candidate, ContactFacts, ProfileQuery
-from connector.domain.matching.features import STRONG, Features, compare, family, given
-from connector.domain.matching.index import Probe, SuggestionIndex
+from connector.domain.matching.features import STRONG, Features, compare
+from connector.domain.matching.index import UNSEEN, Probe, SuggestionIndex
 from connector.domain.matching.names import PET, name_forms
 from connector.domain.matching.organisations import is_organisation
 from connector.domain.matching.plan import Plan, sure_probes
@@ -86,10 +86,24 @@ class SuggestionEngine:
     def _groups(self, view: ProfileView, profile: ProfileQuery) -> list[list[Weighed]]:
         weighed, excluded = self._weigh(view, profile), profile.excluded
         weighed.sort(key=lambda each: (-each.log_odds, each.contact.contact_id))
-        groups = group_duplicates(weighed, excluded, lambda contact: _rare(view, contact))
+        groups = group_duplicates(weighed, excluded, self._rare)
         # Of a crowd only some are read: who was excluded may be none of them, and its copies must not be shown either.
         gone = self._index.contacts(self._index.references(sorted(excluded))).values()
-        return [group for group in groups if not any(_same(view, group[0], each) for each in gone)]
+        return [group for group in groups if not any(same_person(group[0].contact, each, self._rare) for each in gone)]
+
+    def _rare(self, contact: ContactFacts) -> bool:
+        """Whether hardly one contact in the whole base is expected to bear this name by chance.
+
+        The profile may show only a part of the name, so the whole is looked up.
+        """
+        forms = name_forms(contact.first_name, contact.last_name)
+        firsts = [form for form, kind in forms.firsts if kind < PET]
+        if not forms.lasts or not firsts:
+            return False
+        last = forms.lasts[0][0]
+        size, counts = self._index.words([last, *firsts])
+        given = max(counts.get(first, UNSEEN).given for first in firsts)
+        return counts.get(last, UNSEEN).family * given < RARE_SHARE * size
 
     def _weigh(self, view: ProfileView, profile: ProfileQuery) -> list[Weighed]:
         plan = Plan(view)
@@ -152,16 +166,3 @@ def _whole(weighed: Weighed) -> bool:
     if reading.pattern == "pet_last":
         return not reading.left and reading.first_at < reading.last_at
     return not reading.left or (reading.left < 4 and len(reading.first) + len(reading.last) > 7)
-
-
-def _same(view: ProfileView, weighed: Weighed, other: ContactFacts) -> bool:
-    return same_person(weighed.contact, other, lambda contact: _rare(view, contact))
-
-
-def _rare(view: ProfileView, contact: ContactFacts) -> bool:
-    """Whether hardly one contact in the whole base is expected to bear this name by chance."""
-    forms = name_forms(contact.first_name, contact.last_name)
-    firsts = [given(view, form, forms) for form, kind in forms.firsts if kind < PET]
-    if not forms.lasts or not firsts:
-        return False
-    return family(view, forms.lasts[0][0]) * max(firsts) < RARE_SHARE * max(view.size, 1)
