@@ -113,10 +113,15 @@ def _take_in(board: Board, profile: Profile, arrival: Arrival) -> None:
 
 def _take_addresses(board: Board, profile: Profile, arrival: Arrival) -> None:
     """What came with a message stays with the message alone; what was told apart from any is the profile's."""
-    addresses = with_told(profile.addresses, arrival.event.extra, arrival.moment)
+    addresses = with_told(profile.addresses, arrival.event.extra, _told_at(arrival))
     if addresses != profile.addresses:
         profile.addresses = addresses
         board.touched_profiles[profile.id] = profile
+
+
+def _told_at(arrival: Arrival) -> int:
+    """When it was told; a sender whose clock is years ahead must not have the last word for years."""
+    return min(arrival.moment, arrival.received_at)
 
 
 def _remember_handle(board: Board, profile: Profile, handle: str, at: int) -> None:
@@ -133,7 +138,7 @@ def _signal(board: Board, arrival: Arrival, key: ProfileKey) -> None:
     profile = board.profiles.get(key)
     if profile is not None:
         if arrival.event.kind in FORGETTING:
-            profile.addresses = forgotten(profile.addresses, arrival.moment)
+            profile.addresses = forgotten(profile.addresses, _told_at(arrival))
             board.touched_profiles[profile.id] = profile
         told = arrival.event.extra.get("value")
         value = told if isinstance(told, str) else None

@@ -9,9 +9,11 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select, update
 
-from connector.domain.events import Event
+from connector.domain.events import Event, to_millis
 from connector.domain.identifiers import CROWDED_AT
 from connector.domain.matching import Candidate
+from connector.flows.applying import apply_events
+from connector.flows.board import Arrival
 from connector.flows.contact_index import reindex
 from connector.flows.context import Context
 from connector.flows.suggest import suggest
@@ -21,7 +23,7 @@ from connector.store.tables import crm_contacts, interactions, links, metadata, 
 from connector.store.unit_of_work import Store
 from tests.conftest import FakeClock
 from tests.flow.crm_desk import CrmDesk
-from tests.flow.ingesting import NOON, apply, fixtures, make_context, rows
+from tests.flow.ingesting import DESK, NOON, apply, fixtures, make_context, rows
 from tests.web.seed import MARA, TOMAS, Seed
 
 PHONE, OLD_PHONE = "+46700000042", "+46700000077"
@@ -236,6 +238,23 @@ def test_what_was_told_apart_from_messages_is_gone_when_the_account_asks_to_be_f
     apply(world.ctx.store, late)
     assert world.asked(profile["id"]) == []
     assert EMAIL not in repr(rows(world.ctx.store, social_profiles))
+
+
+def test_a_sender_whose_clock_is_years_ahead_has_not_the_last_word_for_years(world: World) -> None:
+    """What it tells or takes back counts as told when it came; what comes later is newer."""
+    world.seed.contact(MARA, "Ingrid", "Holm", email=EMAIL)
+    told = world.event("discourse", "user_updated__profile")
+    gone = world.event("discourse", "user_destroyed__gone")
+    gone = replace(gone, scope=told.scope, author=told.author, customer_id=told.customer_id)
+    years = timedelta(days=40 * 365)
+    wrong = replace(told, extra={**told.extra, "email": "old@mail.example", "confirmed_email": "old@mail.example"})
+    for hour, (event, ahead) in enumerate(((wrong, years), (gone, years), (told, timedelta()))):
+        came = NOON + timedelta(hours=hour)
+        dated = replace(event, occurred_at=came + ahead)
+        with world.ctx.store.begin() as uow:
+            apply_events(uow, DESK, [Arrival(dated, None, "$", "discourse", to_millis(came))])
+    (profile,) = rows(world.ctx.store, social_profiles)
+    assert who(world.asked(profile["id"])) == [MARA]
 
 
 @pytest.mark.parametrize(
