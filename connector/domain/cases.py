@@ -98,7 +98,10 @@ def place_answer(cases: Sequence[KnownCase], at: int, window: int) -> str | None
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """What follows for a case from its interactions; times are epoch milliseconds."""
+    """What follows for a case from its interactions; times are epoch milliseconds.
+
+    ``last_outbound_at`` is when a person of the brand last spoke, in a call of the customer's too.
+    """
 
     channel: str
     source: str | None
@@ -136,7 +139,7 @@ def figures(items: Iterable[Item]) -> Figures | None:
         first_inbound_at=began,
         last_inbound_at=inbound[-1].occurred_at or 0,
         first_response_at=min(_answers(began, spoken), default=None),
-        last_outbound_at=max(outbound, default=None),
+        last_outbound_at=max([*outbound, *_picked_up(spoken)], default=None),
         moved_to_private_at=min(_private(first.visibility, began, spoken), default=None),
         inbound_touches=len(inbound),
         outbound_touches=len(outbound),
@@ -174,7 +177,7 @@ def figures_with(known: Figures, more: Iterable[Item]) -> Figures | None:
         subject=known.subject or subject,
         last_inbound_at=max([last, *(item.occurred_at or 0 for item in inbound)]),
         first_response_at=_earliest(known.first_response_at, _answers(began, spoken)),
-        last_outbound_at=max([*_known(known.last_outbound_at), *outbound], default=None),
+        last_outbound_at=max([*_known(known.last_outbound_at), *outbound, *_picked_up(spoken)], default=None),
         moved_to_private_at=_earliest(known.moved_to_private_at, _private(known.visibility, began, spoken)),
         inbound_touches=known.inbound_touches + len(inbound),
         outbound_touches=known.outbound_touches + len(outbound),
@@ -198,6 +201,11 @@ def _in_order(items: Iterable[Item]) -> list[Item]:
 
 def _outbound(spoken: Sequence[Item]) -> list[int]:
     return [item.occurred_at or 0 for item in spoken if item.direction == Direction.OUTBOUND and _counts(item)]
+
+
+def _picked_up(spoken: Sequence[Item]) -> list[int]:
+    """When the brand spoke in calls of the customer's: who was on the phone waits for nobody when it is hung up."""
+    return [moment for item in spoken if item.is_inbound and (moment := answered_at(item)) is not None]
 
 
 def _counts(item: Item) -> bool:

@@ -12,6 +12,7 @@ from sqlalchemy import update
 from connector.domain.channels import AuthorRole, Direction, Kind, Visibility
 from connector.domain.events import Author, to_millis
 from connector.domain.keys import derive_id
+from connector.queries.cases import CaseFilter, inbox
 from connector.store.tables import case_events, cases, interactions, outbox, profile_handles, social_profiles
 from connector.store.unit_of_work import Store
 from tests.flow.ingesting import BRAND, NAMESPACE, answered, apply, at, deleted, edited, reacted, rows, said
@@ -133,6 +134,19 @@ def test_an_answered_call_stops_its_own_clock_after_the_wait_in_the_queue(store:
     case = only(rows(store, cases))
     assert case["first_response_at"] == case["first_inbound_at"] + 7000
     assert only(rows(store, interactions))["reference"] == "CA1"
+
+
+@pytest.mark.parametrize(("seconds", "waits"), [(40, False), (0, True)], ids=["picked up", "nobody there"])
+def test_who_was_on_the_phone_with_the_brand_waits_for_nobody(store: Store, seconds: int, *, waits: bool) -> None:
+    """Until the customer is heard of again, that is."""
+    calling: dict[str, Any] = {"kind": Kind.CALL, "network": "phone", "visibility": Visibility.PRIVATE}
+    call = replace(said("CA1", 0, None, **calling), extra={"duration_s": seconds})
+    apply(store, call)
+    with store.read() as connection:
+        assert len(inbox(connection, "waiting", CaseFilter(), cursor=None, limit=5).rows) == int(waits)
+    apply(store, replace(said("CA2", 9, None, **calling), extra={"duration_s": 0}))
+    with store.read() as connection:
+        assert len(inbox(connection, "waiting", CaseFilter(), cursor=None, limit=5).rows) == 1
 
 
 def test_private_words_without_a_thread_are_one_talk_with_that_brand_account(store: Store) -> None:
