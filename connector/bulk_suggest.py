@@ -128,7 +128,8 @@ class _Counted:
 
 def read_contacts(path: Path, on_problem: OnProblem) -> Iterator[ContactFacts]:
     """The contacts of a CSV with a header; a row without contact_id is told and skipped."""
-    rows = csv.reader(line.replace("\0", "") for line in _lines(path, on_problem))
+    lines = _Lines(_lines(path, on_problem))
+    rows = csv.reader(lines)
     columns = _header(rows)
     if "contact_id" not in columns:
         raise InputInvalid(
@@ -144,11 +145,27 @@ def read_contacts(path: Path, on_problem: OnProblem) -> Iterator[ContactFacts]:
             continue
         if row is None:
             return
+        if lines.are_over:  # the reader wanted one more within the row
+            on_problem(f"{path.name}, {_span(begin, rows.line_num)}: the file ends within a row; {SKIPPED}")
+            return
         facts = _contact(row, places) if row else None
         if facts:
             yield facts
         elif row:
             on_problem(f"{path.name}, line {rows.line_num}: no contact_id; {SKIPPED}")
+
+
+class _Lines:
+    """The lines as the reader of CSV takes them, and whether it asked for more than there are."""
+
+    def __init__(self, lines: Iterator[str]) -> None:
+        self._lines = lines
+        self.are_over = False
+
+    def __iter__(self) -> Iterator[str]:
+        for line in self._lines:
+            yield line.replace("\0", "")
+        self.are_over = True
 
 
 def _span(begin: int, end: int) -> str:

@@ -139,6 +139,17 @@ def test_a_quotation_mark_that_is_not_closed_is_told_with_its_lines(files: tuple
     assert "a quotation mark is not closed?" in problems[0]
 
 
+def test_a_quotation_mark_that_is_not_closed_before_the_end_is_told_with_its_lines(
+    files: tuple[Path, Path, Path],
+) -> None:
+    files[0].write_text('contact_id,last_name\na,"Holm ""H"" Ek"\nb,"Berg\nc,Quorum\nd,Ann', encoding="utf-8")
+    problems: list[str] = []
+    assert [each.contact_id for each in read_contacts(files[0], problems.append)] == ["a"]
+    assert problems == [
+        "contacts.csv, lines 3 to 5 (a quotation mark is not closed?): the file ends within a row; the row is skipped."
+    ]
+
+
 @pytest.mark.parametrize(
     "row",
     [
