@@ -59,3 +59,15 @@ def test_a_key_that_was_used_for_another_handle_is_refused(desk: Desk) -> None:
     with pytest.raises(IdempotencyConflict):
         consent.record(desk.ctx, replace(first, network="instagram"))
     assert consent.record(desk.ctx, first) == receipt
+
+
+def test_the_same_request_again_gives_its_receipt_when_people_joined_and_parted_the_contact_since(desk: Desk) -> None:
+    """The link went with the merge and stays there; the contact that it was recorded for lives again."""
+    first = under_key(desk, desk.account("grace_p"), ADA, YES)
+    receipt = consent.record(desk.ctx, first)
+    consent.follow_merge(desk.ctx, ADA, BEN)
+    written = desk.ledger_size()
+    assert consent.record(desk.ctx, first) == receipt
+    with pytest.raises(IdempotencyConflict):
+        consent.record(desk.ctx, replace(first, answers=NO))
+    assert desk.ledger_size() == written

@@ -56,6 +56,7 @@ class Act:
     profile_id: str | None = None
     contact_id: str | None = None
     idem: str | None = None
+    request: str | None = None
 
 
 def moment_of(ctx: Context) -> datetime:
@@ -153,6 +154,8 @@ def _facts(record: LinkRecord, act: Act) -> Mapping[str, Any]:
         facts["method"] = act.method.value
     if act.reason is not None:
         facts["reason"] = act.reason
+    if act.request is not None:
+        facts["request"] = act.request
     if act.evidence:
         facts["evidence"] = [{"id": each.evidence_id, "com": each.digest} for each in act.evidence]
     if act.notice is not None:

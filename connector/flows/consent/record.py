@@ -37,7 +37,7 @@ from connector.errors import (
 )
 from connector.flows.consent.accounts import account_of, known_account
 from connector.flows.consent.acts import Act, change_of, moment_of, open_link, write_act
-from connector.flows.consent.words import LinkChange, Receipt, RecordConsent, digest_of
+from connector.flows.consent.words import LinkChange, Receipt, RecordConsent, digest_of, told_under_key
 from connector.flows.context import Context
 from connector.store import ledger, vault
 from connector.store.consent import link_by_id, links_of_pair, living_contacts
@@ -69,9 +69,9 @@ def record_in(uow: UnitOfWork, ctx: Context, command: RecordConsent, assurance: 
     idem = digest_of(command)
     before = ledger.entries_of_request(uow.connection, idem) if idem else []
     if before:
-        receipt = Receipt(tuple(change_of(each) for each in before))
-        _check_same(uow, ctx, command, receipt.first)
-        return receipt
+        if before[0].facts.get("request") != told_under_key(command):
+            _check_same(uow, ctx, command, change_of(before[0]))
+        return Receipt(tuple(change_of(each) for each in before))
     _check_method(command, assurance)
     said_at = _said_at(command, now)
     notice = _check_words(ctx, command, now)
@@ -97,6 +97,7 @@ def record_in(uow: UnitOfWork, ctx: Context, command: RecordConsent, assurance: 
         evidence=(answer.seal(uow),),
         answered_at=said_at,
         idem=idem,
+        request=told_under_key(command),
     )
     return Receipt((write_act(uow, link, act, now),))
 

@@ -110,6 +110,17 @@ def digest_of(command: RecordConsent | WithdrawConsent) -> str | None:
     return _digest(type(command).__name__, json.dumps(facts, sort_keys=True, default=_spelled))
 
 
+def told_under_key(command: RecordConsent) -> str | None:
+    """What a request under a key of its caller's says of whom, as a digest that only who has the key can make again.
+
+    It tells the same request from another one under the same key, also when people joined or parted the contact since.
+    """
+    if command.key is None:
+        return None
+    said = (command.profile_id, command.network, command.handle, command.scope, command.contact_id, command.answers)
+    return _digest(str(command.actor), command.key, json.dumps(said, sort_keys=True, default=_spelled))
+
+
 def _spelled(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {str(key): each for key, each in value.items()}
