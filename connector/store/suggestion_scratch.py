@@ -44,7 +44,8 @@ def scratch() -> Iterator[Path]:
             "One of the processes ended early, perhaps for want of memory: start this again with fewer --processes."
         ) from problem
     finally:
-        rmtree(folder)
+        # Another process may make the lock anew when this one has just removed it, and then removes the folder itself.
+        rmtree(folder, ignore_errors=True)
         lock.close()
 
 

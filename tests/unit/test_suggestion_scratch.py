@@ -7,6 +7,7 @@ import sys
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -129,3 +130,20 @@ def _holder() -> tuple[subprocess.Popen[str], Path]:
     process = subprocess.Popen([sys.executable, "-c", HOLDER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert process.stdout
     return process, Path(process.stdout.readline().strip())
+
+
+def test_a_folder_that_another_process_clears_at_the_same_time_is_no_reason_to_fail(
+    temporary_files: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That one made a new lock in it between the removal of the files and of the folder."""
+    remove = os.rmdir
+
+    def locked_anew(path: str, **more: Any) -> None:
+        (made,) = temporary_files.iterdir()
+        (made / "lock").touch()
+        remove(path, **more)
+
+    with monkeypatch.context() as patched, scratch():
+        patched.setattr(os, "rmdir", locked_anew)
+    with scratch() as folder:
+        assert list(temporary_files.iterdir()) == [folder]
