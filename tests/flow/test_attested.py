@@ -97,16 +97,21 @@ def is_proven(candidate: Candidate) -> bool:
     return any(reason.detail in PROVEN for reason in candidate.reasons)
 
 
+def assert_only_asked_first(world: World, profile: str, contact: str) -> None:
+    """The contact is proven and comes first, and asking changes nothing and links nobody."""
+    before = world.everything()
+    first = world.asked(profile)[0]
+    assert first.contact_id == contact
+    assert is_proven(first)
+    assert world.everything() == before
+    assert rows(world.ctx.store, links) == []
+
+
 def test_who_shares_the_own_number_in_telegram_is_asked_about_first_and_asking_changes_nothing(world: World) -> None:
     world.seed.contact(TOMAS, "Mara", "Lindqvist", city="Malmö")  # bears the very name that the account shows
     world.seed.contact(MARA, "Ingrid", "Holm", phone=PHONE)
     profile = world.takes_in("telegram", "message__own_number_shared")
-    before = world.everything()
-    first = world.asked(profile)[0]
-    assert first.contact_id == MARA
-    assert is_proven(first)
-    assert world.everything() == before
-    assert rows(world.ctx.store, links) == []
+    assert_only_asked_first(world, profile, MARA)
 
 
 def test_a_verified_contact_of_chatwoot_is_the_one_with_the_address(world: World) -> None:
@@ -201,12 +206,7 @@ def test_an_address_that_is_told_as_confirmed_apart_from_a_message_is_a_proof(
     world.seed.contact(TOMAS, "Mara", "Lindqvist", city="Malmö")  # bears the very name that the account shows
     world.seed.contact(MARA, "Ingrid", "Holm", email=EMAIL)
     profile = world.is_told(source, name)
-    before = world.everything()
-    first = world.asked(profile)[0]
-    assert first.contact_id == MARA
-    assert is_proven(first)
-    assert world.everything() == before
-    assert rows(world.ctx.store, links) == []
+    assert_only_asked_first(world, profile, MARA)
 
 
 @pytest.mark.parametrize(

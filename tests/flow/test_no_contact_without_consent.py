@@ -477,12 +477,17 @@ def whole_world(migrated_file: Path, folder: Path) -> Iterator[WholeWorld]:
         store.close()
 
 
-@settings(
-    max_examples=20,
-    deadline=None,
-    derandomize=True,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
+def walks(examples: int) -> settings:
+    """So many walks, the same at each run: each takes a store of its own and seconds."""
+    return settings(
+        max_examples=examples,
+        deadline=None,
+        derandomize=True,
+        suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    )
+
+
+@walks(20)
 @given(steps=ANY_STEPS)
 @example(steps=SET_BACK)
 def test_no_record_names_a_contact_without_a_consent_that_stands(
@@ -493,12 +498,7 @@ def test_no_record_names_a_contact_without_a_consent_that_stands(
 
 
 @pytest.mark.postgres
-@settings(
-    max_examples=3,
-    deadline=None,
-    derandomize=True,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
+@walks(3)
 @given(steps=ANY_STEPS)
 def test_nor_does_one_on_postgresql(postgres_store: Store, steps: list[Step]) -> None:
     clock = FakeClock(START)
