@@ -167,6 +167,7 @@ def test_an_agent_links_an_account_with_the_keyboard_alone(browser: Any, desk: D
     page.wait_for_url(f"{url}/cases/{ids['asked']}")
     page.get_by_role("link", name="Ask the customer").first.focus()
     page.keyboard.press("Enter")
+    page.wait_for_url("**/ask?*")  # until it is loaded with its script: what is typed before reaches the field alone
     page.get_by_label("In the customer's own words").focus()
     page.keyboard.type("yes, that is me")
     page.keyboard.press("Escape")
