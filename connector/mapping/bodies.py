@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable
 from io import BytesIO
 from typing import Any, NoReturn
+from xml.parsers.expat import ExpatError, ParserCreate
 
 from connector.errors import PayloadUnreadable
 from connector.mapping.forms import MULTIPART, URLENCODED, form_pairs
@@ -26,6 +27,8 @@ _BOMS = (
 )
 _DOCTYPE = re.compile(rb"<!\s*(?:DOCTYPE|ENTITY)", re.IGNORECASE)
 _FEED_TYPES = ("xml", "rss", "atom")
+_XML_ENCODING = re.compile(rb"""\s*(?:\xef\xbb\xbf)?<\?xml[^>]*?encoding\s*=\s*["']([!-~]*)["']""", re.IGNORECASE)
+_ASCII_LIKE = re.compile(rb"utf-?8|us-ascii|ascii|(?:iso-8859|windows-125)-?[0-9]{1,2}", re.IGNORECASE)
 
 
 def parse_body(body_format: str, body: bytes, content_type: str = "") -> Any:
@@ -133,6 +136,11 @@ def _feed(body: bytes, content_type: str) -> dict[str, Any]:
         raise PayloadUnreadable("The body is empty.")
     if b"\x00" in body:
         raise PayloadUnreadable("The feed is not UTF-8; only UTF-8 is read.")
+    declared = _XML_ENCODING.match(body)
+    if declared is not None and not _ASCII_LIKE.fullmatch(declared[1]):
+        # In another one a DOCTYPE could hide from the look above.
+        raise PayloadUnreadable(f"The feed is {declared[1].decode('ascii')[:30]}; only UTF-8 and Latin are read.")
+    _check_feed_depth(body)
     import feedparser
 
     # A stream, never the bytes themselves: feedparser would try to open those as an address or a file name.
@@ -141,6 +149,28 @@ def _feed(body: bytes, content_type: str) -> dict[str, Any]:
         raise PayloadUnreadable("This is neither Atom nor RSS.")
     found: dict[str, Any] = _plain({"feed": parsed.feed, "entries": parsed.entries})
     return found
+
+
+def _check_feed_depth(body: bytes) -> None:
+    """Nothing for a feed nested at most MAX_DEPTH deep, or not well-formed, which the feed reader takes as it can."""
+    depth = 0
+
+    def opened(_name: str, _attributes: dict[str, str]) -> None:
+        nonlocal depth
+        depth += 1
+        if depth > MAX_DEPTH:
+            raise PayloadUnreadable(f"The feed is nested deeper than {MAX_DEPTH} levels.")
+
+    def closed(_name: str) -> None:
+        nonlocal depth
+        depth -= 1
+
+    reader = ParserCreate()
+    reader.StartElementHandler, reader.EndElementHandler = opened, closed
+    try:
+        reader.Parse(body, True)
+    except ExpatError:
+        return
 
 
 def _plain(value: Any) -> Any:

@@ -7,9 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-import nh3
-
 from connector.domain.channels import AuthorRole, Channel, Direction, Kind
+from connector.mapping.markup import html_to_text
 
 Record = Mapping[str, Any]
 SESSIONS = {
@@ -128,7 +127,7 @@ def read_chat(record: Record) -> Born | None:
         crm_id=record["Id"], kind=Kind.MESSAGE, direction=Direction.INBOUND, author_role=AuthorRole.CUSTOMER,
         occurred_at=happened, case_crm_id=record.get("CaseId"), contact_crm_id=record.get("ContactId"),
         names_contact=bool(record.get("ContactId")), channel=Channel.CHAT, network="chat",
-        text=_plain(body) if isinstance(body, str) else None, owner_crm_id=record.get("OwnerId"),
+        text=html_to_text(body) if isinstance(body, str) else None, owner_crm_id=record.get("OwnerId"),
         reference=record.get("ChatKey"), duration_seconds=_seconds(record.get("ChatDuration")),
         deleted_at=_deleted(record),
         extra=_filled(answered_at=_millis(record.get("StartTime")), ended_at=_millis(record.get("EndTime"))),
@@ -206,11 +205,6 @@ def _of(record_id: object, prefix: str) -> str | None:
 
 def _reference(value: object) -> str | None:
     return (value.strip().strip("<>") or None) if isinstance(value, str) else None
-
-
-def _plain(html: str) -> str:
-    broken = html.replace("<br>", "\n").replace("<br/>", "\n").replace("</p>", "\n")
-    return nh3.clean(broken, tags=set()).strip()
 
 
 def _filled(**values: Any) -> dict[str, Any]:

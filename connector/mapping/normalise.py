@@ -17,7 +17,7 @@ from connector.mapping.paths import Getter, PathFailed, Scope
 from connector.mapping.schema import Group, Rule
 from connector.mapping.times import TimeUnreadable
 from connector.mapping.transforms import TransformFailed
-from connector.mapping.walk import MAX_ITEMS, Coverage, Found, Misplaced, walk
+from connector.mapping.walk import MAX_ITEMS, Coverage, Found, Misplaced, TooMany, walk
 
 if TYPE_CHECKING:
     from connector.mapping.source import SourceMapping
@@ -102,7 +102,11 @@ def normalise(
     kept = {name.lower(): value for name, value in pairs if name.lower() in mapping.headers}
     accounts = frozenset(each.casefold() for each in account_ids)
     only = account_ids[0] if len(account_ids) == 1 else None
-    return Normalised(_without_repeats(_results(mapping, root, kept, accounts, only)))
+    try:
+        return Normalised(_without_repeats(_results(mapping, root, kept, accounts, only)))
+    except TooMany:
+        wrong = ItemWrong("too_many_items", f"More than {MAX_ITEMS} items in one body.", "Ask for smaller batches.")
+        return Normalised((wrong.at("$"),))
 
 
 def _without_repeats(results: Iterator[ItemResult]) -> tuple[ItemResult, ...]:
@@ -111,8 +115,7 @@ def _without_repeats(results: Iterator[ItemResult]) -> tuple[ItemResult, ...]:
     broken: set[str] = set()
     for each in results:
         if len(kept) >= MAX_ITEMS:
-            wrong = ItemWrong("too_many_items", f"More than {MAX_ITEMS} items in one body.", "Ask for smaller batches.")
-            return (wrong.at("$"),)
+            raise TooMany
         if each.failure is not None and each.path in broken:
             continue
         if each.failure is not None:

@@ -19,6 +19,8 @@ _ISO = re.compile(
 _CTIME = re.compile(
     r"[A-Z][a-z]{2} ([A-Z][a-z]{2}) ([0-9]{1,2}) ([0-9]{2}:[0-9]{2}:[0-9]{2}) ([+-][0-9]{4}) ([0-9]{4})", re.ASCII
 )
+_NO_PLACE = re.compile(r"-0000(?: *\([^()]*\))?$", re.ASCII)
+"""UTC by a machine that does not say where it stands: what many mail programs write (RFC 5322, 3.3)."""
 
 
 class TimeUnreadable(ValueError):
@@ -62,10 +64,13 @@ def _leap(start: str, second: str, rest: str) -> datetime:
 
 
 def _rfc2822(value: object) -> datetime:
+    text = _text(value)
     try:
-        moment = parsedate_to_datetime(_text(value))
+        moment = parsedate_to_datetime(text)
     except (ValueError, TypeError, IndexError, OverflowError):
         raise TimeUnreadable("not an RFC 2822 date") from None
+    if _NO_PLACE.search(text):
+        return moment.replace(tzinfo=UTC)
     if moment.tzinfo is None:
         raise TimeUnreadable("no time zone; a time without one means nothing")
     return moment

@@ -15,22 +15,16 @@ from email.utils import parseaddr
 from typing import Any
 from urllib.parse import urlsplit
 
-import nh3
-
 from connector.errors import PayloadUnreadable
 from connector.mapping.bodies import check_depth, clean_text, clean_value
+from connector.mapping.markup import html_to_text
 
 Transform = Callable[[Any], Any]
-_BLOCKS = {"p", "br", "div", "li", "tr", "blockquote", "h1", "h2", "h3", "h4", "h5", "h6", "pre"}
-_BREAK = re.compile(r"<br>|</(?:p|div|li|tr|blockquote|h[1-6]|pre)>")
-_TAG = re.compile(r"<[^>]*>")
-_BLANK_LINES = re.compile(r"\n{3,}")
 _QUOTE_HEAD = re.compile(
     r"(?:On .{4,200} wrote:|Am .{4,200} schrieb .{0,100}:|Le .{4,200} a écrit ?:|El .{4,200} escribió:"
     r"|-{2,}\s*(?:Original Message|Ursprüngliche Nachricht|Message d'origine|Forwarded message)\s*-{2,}|_{10,})"
 )
 _DIGITS = re.compile(r"\+?[0-9]{7,15}", re.ASCII)
-MAX_HTML = 200_000
 
 
 class TransformFailed(ValueError):
@@ -43,13 +37,6 @@ def _text(value: Any) -> str:
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
     raise TransformFailed("text is needed")
-
-
-def html_to_text(value: Any) -> str:
-    """The words of an HTML text: blocks on lines of their own, scripts and styles gone, entities as characters."""
-    safe = nh3.clean(_text(value)[:MAX_HTML], tags=_BLOCKS, attributes={}, link_rel=None)
-    lines = html.unescape(_TAG.sub("", _BREAK.sub("\n", safe))).replace("\xa0", " ").split("\n")
-    return _BLANK_LINES.sub("\n\n", "\n".join(line.strip() for line in lines)).strip()
 
 
 def cut_quoted(value: Any) -> str:
@@ -189,7 +176,7 @@ def _separator(mark: str) -> Transform:
 
 
 PLAIN: dict[str, Transform] = {
-    "html_to_text": html_to_text,
+    "html_to_text": lambda value: html_to_text(_text(value)),
     "cut_quoted": cut_quoted,
     "e164": e164,
     "phone_or_null": phone_or_null,

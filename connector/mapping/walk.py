@@ -11,6 +11,8 @@ from connector.mapping.paths import PathInvalid
 
 _STEP = re.compile(r'(?:([A-Za-z_][A-Za-z0-9_-]*)|"([^"]{1,100})")?(\[\])?', re.ASCII)
 MAX_ITEMS = 10_000
+MAX_STEPS = 20 * MAX_ITEMS
+"""Elements of lists that all walks of a body may pass, whatever is in them: each item stands in lists of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,13 @@ class Coverage:
 
     hits: set[str] = field(default_factory=set)
     misses: dict[str, Any] = field(default_factory=dict)
+    steps: int = 0
+
+    def step(self, count: int) -> None:
+        """Counts what a walk is about to go through; TooMany when that is more than a body may hold."""
+        self.steps += count
+        if count > MAX_ITEMS or self.steps > MAX_STEPS:
+            raise TooMany
 
     def unread(self) -> dict[str, Any]:
         """The containers that no walk found anything in, by place."""
@@ -106,11 +115,16 @@ def _down(steps: tuple[Step, ...], here: Found, coverage: Coverage) -> Iterator[
         yield from _down(steps[1:], Found(path, value, frames), coverage)
     elif type(value) is list:
         coverage.hits.add(path)
+        coverage.step(len(value))
         for at, element in enumerate(value):
             yield from _down(steps[1:], Found(f"{path}[{at}]", element, (*here.frames, element)), coverage)
     else:
         coverage.hits.add(path)
         yield Found(path, Misplaced(), here.frames)
+
+
+class TooMany(Exception):
+    """The body has longer lists than are read."""
 
 
 class Misplaced:

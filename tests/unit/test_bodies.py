@@ -108,6 +108,17 @@ FEED = b"""<?xml version="1.0"?><feed xmlns="http://www.w3.org/2005/Atom"><title
 <entry><id>tag:1</id><title>a &amp; b</title><updated>2026-03-02T08:15:30Z</updated></entry></feed>"""
 
 
+HIDDEN = b"<?xml version='1.0' encoding='utf-7'?>+ADwAIQ-DOCTYPE f [+ADwAIQ-ENTITY a 'x'>]>" + FEED[22:]
+"""In this encoding the DOCTYPE is not seen in the bytes."""
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "UTF8", "iso-8859-1", "windows-1252"])
+def test_a_feed_in_a_usual_encoding_is_read(encoding: str) -> None:
+    head = f'<?xml version="1.0" encoding="{encoding}"?>'
+    body = (head + FEED.decode()[21:].replace("a &amp; b", "grün")).encode(encoding)
+    assert parse_body("feed", body, "")["entries"][0]["title"] == "grün"
+
+
 def test_a_feed_becomes_plain_data() -> None:
     found = parse_body("feed", FEED, "application/atom+xml")
     assert found["entries"][0]["id"] == "tag:1"
@@ -120,6 +131,9 @@ def test_a_feed_becomes_plain_data() -> None:
         (b'<!DOCTYPE feed [<!ENTITY a "x">]>' + FEED, ""),
         (b"<! doctype feed>" + FEED, ""),
         (FEED.decode().encode("utf-16"), ""),
+        (HIDDEN, ""),
+        (b"\xef\xbb\xbf" + HIDDEN, ""),
+        (b"<feed xmlns='http://www.w3.org/2005/Atom'>" + b"<a>" * 100 + b"</a>" * 100 + b"</feed>", ""),
         (b"", ""),
         (b"no feed at all", ""),
         (b"/etc/hostname", ""),

@@ -102,3 +102,10 @@ def test_a_note_among_colleagues_is_internal_and_stays_out_of_the_history() -> N
 def test_every_object_is_read_with_what_reading_on_needs(obj: Any) -> None:
     assert {"Id", "IsDeleted", "SystemModstamp"} <= set(obj.fields)
     assert len(obj.fields) == len(set(obj.fields))
+
+
+def test_a_chat_is_told_as_the_words_of_its_transcript() -> None:
+    body = "<p align='center'>Chat Started</p>Visitor: Fish &amp; chips<br>Agent: twice?<br/>Visitor: &lt;3"
+    born = read_chat(record(RequestTime=AT, Body=body))
+    assert born is not None
+    assert born.text == "Chat Started\nVisitor: Fish & chips\nAgent: twice?\nVisitor: <3"

@@ -364,9 +364,21 @@ def test_a_batch_reads_the_list_that_its_items_look_in_once(monkeypatch: pytest.
     assert unwrapped.call_count == len(users)
 
 
-def test_too_many_items_are_one_failure() -> None:
-    result = run("  - each: e[]\n    rules: [{kind: message}]\n", {"e": [{}] * 10_001})
-    assert [each.code for each in result.failures] == ["too_many_items"]
+@pytest.mark.parametrize(
+    ("each", "body"),
+    [
+        ("e[]", {"e": [{}] * 10_001}),
+        ("e[].f[]", {"e": [{}] * 10_001}),
+        ("e[].f[]", {"e": [{"f": []}] * 10_001}),
+        ("e[].f[].g[]", {"e": [{"f": [{}] * 5_000}] * 50}),
+        ("e[].f[]", {"e": [{"f": [{}] * 5_001}] * 2}),
+    ],
+)
+def test_too_many_items_are_one_failure(each: str, body: Any) -> None:
+    """Also where nothing stands in them: a body of two million empty lists is not gone through."""
+    result = run(f"  - each: {each}\n    rules: [{{kind: message}}]\n", body)
+    assert [(failure.path, failure.code) for failure in result.failures] == [("$", "too_many_items")]
+    assert len(result.items) == 1
 
 
 KEYS = st.sampled_from([
