@@ -17,7 +17,7 @@ def compile_when(node: Node | None, frame: Frame) -> Condition:
     """Whether an item fits: every path of a mapping must; of a list of mappings, any."""
     if node is None:
         return lambda _scope: True
-    if isinstance(node.value, list):
+    if isinstance(node.value, list) and node.value:
         options = [compile_when(each, frame) for each in node.value]
         return lambda scope: any(option(scope) for option in options)
     if not isinstance(node.value, dict) or not node.value:
@@ -40,7 +40,7 @@ def _every(tests: Sequence[Condition]) -> Condition:
 def _test(path: str, node: Node, frame: Frame) -> Condition:
     getter = frame.path(Node(path, node.line, node.path))
     if not isinstance(node.value, dict):
-        return _equals(getter, _words(node))
+        return _equals(getter, _words(node, frame))
     frame.findings.closed(node, TESTS)
     if len(node.value) != 1:
         frame.findings.add(node, "Exactly one test is needed.", f"Use one of: {', '.join(TESTS)}.")
@@ -50,8 +50,16 @@ def _test(path: str, node: Node, frame: Frame) -> Condition:
     return compiler(getter, argument, frame) if compiler else lambda _scope: False
 
 
-def _words(node: Node) -> frozenset[str]:
-    return frozenset(choice_key(each.value) for each in (node.value if isinstance(node.value, list) else [node]))
+def _words(node: Node, frame: Frame) -> frozenset[str]:
+    listed = node.value if isinstance(node.value, list) else [node]
+    for each in listed:
+        if isinstance(each.value, (dict, list)):
+            frame.findings.add(
+                each, "A plain value is needed here.", f"Write a text or number, or one of: {', '.join(TESTS)}."
+            )
+    if not listed:
+        frame.findings.add(node, "The list is empty, so this never holds.", "Name the values, or remove the line.")
+    return frozenset(choice_key(each.value) for each in listed)
 
 
 def _equals(getter: Getter, words: frozenset[str]) -> Condition:
@@ -78,8 +86,8 @@ def _starts(getter: Getter, node: Node, frame: Frame) -> Condition:
     return lambda scope: isinstance(value := getter(scope), str) and value.startswith(starts)
 
 
-def _not(getter: Getter, node: Node, _frame: Frame) -> Condition:
-    equal = _equals(getter, _words(node))
+def _not(getter: Getter, node: Node, frame: Frame) -> Condition:
+    equal = _equals(getter, _words(node, frame))
     return lambda scope: not equal(scope)
 
 
@@ -93,8 +101,8 @@ def _same_as(getter: Getter, node: Node, frame: Frame) -> Condition:
     return lambda scope: getter(scope) is not None and _key(getter(scope)) == _key(other(scope))
 
 
-def _contains(getter: Getter, node: Node, _frame: Frame) -> Condition:
-    words = _words(node)
+def _contains(getter: Getter, node: Node, frame: Frame) -> Condition:
+    words = _words(node, frame)
     return lambda scope: _holds(getter(scope), words)
 
 

@@ -103,3 +103,14 @@ FIELDS: dict[str, Callable[[Any], Any]] = {
     "author.profile_url": web_address,
 }
 """Each field with the function that takes a raw value; ids, text and times refuse a wrong type, attributes drop it."""
+
+OTHER_NAMES: dict[str, str] = {
+    "id": "item_id", "message_id": "item_id", "author": "author.external_id", "author.id": "author.external_id",
+    "author_id": "author.external_id", "author.name": "author.display_name", "author.username": "author.handle",
+    "author.screen_name": "author.handle", "author.url": "author.profile_url", "author.link": "author.profile_url",
+    "customer": "customer_id", "account": "account_id", "thread": "thread_id", "conversation_id": "thread_id",
+    "parent": "parent_id", "reply_to": "parent_id", "time": "occurred_at", "timestamp": "occurred_at",
+    "created_at": "occurred_at", "date": "occurred_at", "body": "text", "content": "text", "message": "text",
+    "language": "lang", "url": "permalink", "link": "permalink",
+}  # fmt: skip
+"""What people write who do not have the list beside them."""

@@ -10,7 +10,7 @@ from typing import Any
 from connector.domain.channels import DELETES, EDITS, AuthorRole, Direction, Kind, Visibility
 from connector.mapping.channels import ChannelRegister
 from connector.mapping.conditions import compile_when
-from connector.mapping.fields import FIELDS
+from connector.mapping.fields import FIELDS, OTHER_NAMES
 from connector.mapping.paths import Getter, PathInvalid, Scope
 from connector.mapping.schema import AttachmentRule, FieldRule, Group, Rule
 from connector.mapping.specs import Frame, compile_spec
@@ -49,6 +49,7 @@ class GroupReader:
         listed = rules.value if rules is not None and isinstance(rules.value, list) else []
         if not listed:
             self.findings.add(rules or node, "At least one rule is needed.", "Write `rules:` with `- kind: …`.")
+        self._check_reach(listed)
         return Group(
             each=each,
             condition=compile_when(node.get("when"), outer),
@@ -57,6 +58,15 @@ class GroupReader:
             unknown=self._unknown(node, frame),
             wrap=self._wrap(node.get("wrap")),
         )
+
+    def _check_reach(self, rules: Sequence[Node]) -> None:
+        open_at = next((at for at, each in enumerate(rules) if each.get("when") is None), len(rules))
+        for each in rules[open_at + 1 : open_at + 2]:
+            self.findings.add(
+                each,
+                "This rule is never reached: one above it has no `when`.",
+                "Move the rule without `when` to the end.",
+            )
 
     def _each(self, node: Node | None) -> Each:
         text = self.findings.text(node, "@")
@@ -138,7 +148,7 @@ class GroupReader:
         names = self.findings.texts(stated)
         for name in names:
             if name not in FIELDS and stated is not None:
-                self.findings.add(stated, f"`{name}` is no field.", suggest(name, FIELDS))
+                self.findings.add(stated, f"`{name}` is no field.", _field_meant(name, FIELDS))
         needs_item = kind in DELETES or kind in EDITS
         return (*names, "item_id") if needs_item and "item_id" not in names else names
 
@@ -156,7 +166,7 @@ class GroupReader:
                 extra.append((name.removeprefix("extra."), compile_spec(node, frame)))
             elif name not in FIELDS:
                 self.findings.add(
-                    node, f"There is no field `{name}`.", suggest(name, [*FIELDS, "attachments", "extra.…"])
+                    node, f"There is no field `{name}`.", _field_meant(name, [*FIELDS, "attachments", "extra.…"])
                 )
             elif node.value is not None:
                 self._check_time(name, node)
@@ -170,6 +180,10 @@ class GroupReader:
     def _check_time(self, name: str, node: Node) -> None:
         if name == "occurred_at" and not _has_time(node):
             self.findings.add(node, "The time has no format.", "Write `{path: …, time: iso}` or another `time:`.")
+        if name != "occurred_at" and node.get("time") is not None:
+            self.findings.add(
+                node, f"`{name}` takes no time.", "Remove `time:`; a version keeps what the sender wrote."
+            )
 
     def _attachments(self, node: Node, frame: Frame) -> tuple[AttachmentRule, ...]:
         if node.value is None:
@@ -188,6 +202,11 @@ class GroupReader:
                 )
             )
         return tuple(found)
+
+
+def _field_meant(name: str, known: Collection[str]) -> str:
+    meant = OTHER_NAMES.get(name)
+    return f"Did you mean `{meant}`?" if meant else suggest(name, known)
 
 
 def _short(getter: Getter) -> Getter:

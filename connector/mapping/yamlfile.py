@@ -141,7 +141,9 @@ def parse_yaml(data: bytes, findings: Findings) -> Node | None:
         if root is not None:
             return _node(SafeConstructor(), root, "", findings)
         findings.add(top, "The file is empty.", "See docs/adding-a-source.md for a first mapping.")
-    except (yaml.YAMLError, RecursionError, UnicodeDecodeError, ValueError) as error:
+    except (yaml.reader.ReaderError, UnicodeDecodeError):
+        findings.add(top, "The file holds bytes that are no text.", "Save it as UTF-8.")
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
         mark = getattr(error, "problem_mark", None)
         line = mark.line + 1 if mark else 1
         reason = getattr(error, "problem", None) or type(error).__name__

@@ -51,6 +51,14 @@ def swapped(old: str, new: str) -> str:
     [
         (swapped("version: 1", "versoin: 1"), "sample.yml:2 versoin", "unknown", "`version`"),
         (swapped("version: 1", "version: 0"), "sample.yml:2 version", "starts at 1", "Raise"),
+        (with_rule("when: []"), "sample.yml:11 items[0].rules[0].when", "condition is needed", "{path: expected}"),
+        (with_rule("when: {a: []}"), "sample.yml:11 items[0].rules[0].when.a", "never holds", "Name the values"),
+        (with_rule("when: {a: [x, {b: c}]}"), "sample.yml:11 items[0].rules[0].when.a[1]", "plain value", "exists"),
+        (with_rule("when: {a: {not: [[x]]}}"), "sample.yml:11 items[0].rules[0].when.a.not[0]", "plain value", "exists"),
+        (GOOD + "      - kind: post\n", "sample.yml:11 items[0].rules[1]", "never reached", "to the end"),
+        (swapped("item_id: id", "item_id: {path: id, time: iso}"), "sample.yml:8", "takes no time", "Remove `time:`"),
+        (swapped("item_id: id", "author.name: name"), "sample.yml:8", "no field", "`author.display_name`"),
+        (swapped("item_id: id", "timestamp: at"), "sample.yml:8", "no field", "`occurred_at`"),
         (swapped("version: 1", 'version: "1"'), "sample.yml:2 version", "whole number", "without quotes"),
         (swapped("version: 1", "version: 1\nlanguage: 2"), "sample.yml:3 language", "Language 2", "language: 1"),
         (swapped("source: sample", "source: other"), "sample.yml:1 source", "file's name", "equal"),
@@ -123,9 +131,9 @@ def test_all_faults_are_told_at_once() -> None:
 
 
 def test_the_same_fault_is_told_once_however_many_rules_share_it() -> None:
-    assert (
-        len(problems(GOOD.replace("item_id: id", "item_ids: id") + "      - kind: post\n      - kind: comment\n")) == 1
-    )
+    more = "".join(f"      - {{kind: {kind}, when: {{type: {kind}}}}}\n" for kind in ("post", "comment"))
+    text = with_rule("when: {type: message}").replace("item_id: id", "item_ids: id") + more
+    assert len(problems(text)) == 1
 
 
 def folder(tmp_path: Path, **files: str) -> Path:
