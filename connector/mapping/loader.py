@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from connector.errors import MappingInvalid, Problem
@@ -18,7 +19,7 @@ from connector.mapping.yamlfile import Findings, Node, parse_yaml, read_yaml
 LANGUAGE = 1
 KEYS = (
     "source", "title", "version", "language", "network", "verification", "handshake",
-    "body", "max_kib", "headers", "let", "items",
+    "body", "max_kib", "headers", "also", "let", "items",
 )  # fmt: skip
 
 
@@ -41,24 +42,36 @@ def load_mappings(directory: Path) -> dict[str, SourceMapping]:
 
 def load_mapping(path: Path, channels: ChannelRegister) -> SourceMapping:
     """The mapping in one file; MappingInvalid with everything that is wrong in it."""
+    return _load(path, channels, path.parent)
+
+
+def _load(path: Path, channels: ChannelRegister, folder: Path | None) -> SourceMapping:
     findings = Findings(path.name)
-    return _whole(read_yaml(path, findings), path.stem, channels, findings)
+    return _whole(read_yaml(path, findings), path.stem, _Beside(channels, folder), findings)
 
 
 def parse_mapping(name: str, text: bytes, channels: ChannelRegister) -> SourceMapping:
     """The mapping in a text that is no file yet, for a preview; MappingInvalid with everything that is wrong in it."""
     findings = Findings(f"{name}.yml")
-    return _whole(parse_yaml(text, findings), name, channels, findings)
+    return _whole(parse_yaml(text, findings), name, _Beside(channels, None), findings)
 
 
-def _whole(root: Node | None, stem: str, channels: ChannelRegister, findings: Findings) -> SourceMapping:
-    mapping = _mapping(root, stem, channels, findings) if root is not None else None
+@dataclass(frozen=True, slots=True)
+class _Beside:
+    """What a mapping file may refer to: the register, and the folder of those whose groups it takes along."""
+
+    channels: ChannelRegister
+    folder: Path | None
+
+
+def _whole(root: Node | None, stem: str, beside: _Beside, findings: Findings) -> SourceMapping:
+    mapping = _mapping(root, stem, beside, findings) if root is not None else None
     if mapping is None or findings.problems:
         raise MappingInvalid(findings.problems)
     return mapping
 
 
-def _mapping(root: Node, stem: str, channels: ChannelRegister, findings: Findings) -> SourceMapping | None:
+def _mapping(root: Node, stem: str, beside: _Beside, findings: Findings) -> SourceMapping | None:
     findings.closed(root, KEYS, ("source", "version", "network", "verification", "items"))
     if not isinstance(root.value, dict):
         return None
@@ -66,6 +79,8 @@ def _mapping(root: Node, stem: str, channels: ChannelRegister, findings: Finding
     if name != stem:
         findings.add(root.get("source") or root, f"`source` is not the file's name ({stem}).", "Make them equal.")
     headers = tuple(each.lower() for each in findings.texts(root.get("headers")))
+    body_format = findings.choice(root.get("body"), BODY_FORMATS, "json")
+    others = _others(root.get("also"), body_format, beside, findings)
     return SourceMapping(
         name=name,
         title=findings.text(root.get("title"), name),
@@ -73,11 +88,14 @@ def _mapping(root: Node, stem: str, channels: ChannelRegister, findings: Finding
         network=findings.text(root.get("network")),
         verifications=_verifications(root.get("verification"), findings),
         handshake=_handshake(root.get("handshake"), findings),
-        body_format=findings.choice(root.get("body"), BODY_FORMATS, "json"),
+        body_format=body_format,
         max_bytes=findings.number(root.get("max_kib"), 1024) * 1024,
-        headers=headers,
-        groups=_groups(root, headers, channels, findings),
-        channels=channels,
+        headers=(*headers, *(name for each in others for name in each.headers)),
+        groups=(
+            *_groups(root, headers, beside.channels, findings),
+            *(group for each in others for group in each.groups),
+        ),
+        channels=beside.channels,
         file=findings.file,
     )
 
@@ -111,6 +129,30 @@ def _handshake(node: Node | None, findings: Findings) -> str | None:
     if problem is not None:
         findings.add(node, problem.what, problem.cure)
     return name
+
+
+def _others(node: Node | None, body_format: str, beside: _Beside, findings: Findings) -> list[SourceMapping]:
+    """The mappings whose groups look at the same bodies."""
+    found: list[SourceMapping] = []
+    if node is None:
+        return found
+    for name in findings.texts(node):
+        path = beside.folder / f"{name}.yml" if beside.folder else None
+        if path is None or not path.is_file():
+            findings.add(node, f"There is no mapping `{name}` to take along here.", _ALSO)
+            continue
+        try:
+            other = _load(path, beside.channels, None)
+        except MappingInvalid:
+            findings.add(node, f"The mapping `{name}` has problems of its own.", f"Cure {path.name} first.")
+            continue
+        if other.body_format != body_format:
+            findings.add(node, f"The mapping `{name}` reads another format of body.", _ALSO)
+        found.append(other)
+    return found
+
+
+_ALSO = "Name files of this folder, without .yml, that take no others along."
 
 
 def _groups(root: Node, headers: Sequence[str], channels: ChannelRegister, findings: Findings) -> tuple[Group, ...]:

@@ -54,7 +54,7 @@ def swapped(old: str, new: str) -> str:
         (with_rule("when: []"), "sample.yml:11 items[0].rules[0].when", "condition is needed", "{path: expected}"),
         (with_rule("when: {a: []}"), "sample.yml:11 items[0].rules[0].when.a", "never holds", "Name the values"),
         (with_rule("when: {a: [x, {b: c}]}"), "sample.yml:11 items[0].rules[0].when.a[1]", "plain value", "exists"),
-        (with_rule("when: {a: {not: [[x]]}}"), "sample.yml:11 items[0].rules[0].when.a.not[0]", "plain value", "exists"),
+        (with_rule("when: {a: {not: [[x]]}}"), "sample.yml:11 items[0].rules[0].when.a.not[0]", "plain value", ""),
         (GOOD + "      - kind: post\n", "sample.yml:11 items[0].rules[1]", "never reached", "to the end"),
         (swapped("item_id: id", "item_id: {path: id, time: iso}"), "sample.yml:8", "takes no time", "Remove `time:`"),
         (swapped("item_id: id", "author.name: name"), "sample.yml:8", "no field", "`author.display_name`"),
@@ -235,3 +235,28 @@ def test_no_text_ends_in_anything_but_a_mapping_or_problems(text: bytes) -> None
         found = ()
         assert mapping.name == "sample"
     assert all(each.where.startswith("sample.yml:") for each in found)
+
+
+def test_a_mapping_takes_the_groups_of_others_along(tmp_path: Path) -> None:
+    other = GOOD.replace("sample", "other").replace("community", "x").replace("events[]", "posts[]")
+    home = folder(tmp_path, sample=swapped("url_token", "url_token\nalso: other"), other=other)
+    tried = try_payload(load_mappings(home)["sample"], b'{"events": [{"id": 1}], "posts": [{"id": 2}], "more": 3}')
+    assert [(each["network"], each["item_id"]) for each in tried.events] == [("community", "1"), ("x", "2")]
+
+
+@pytest.mark.parametrize(
+    ("named", "other", "told"),
+    [
+        ("nobody", "", "no mapping `nobody`"),
+        ("other", "version: 0\n", "`other` has problems of its own"),
+        ("other", "version: 1\nbody: form\n", "another format of body"),
+        ("other", "version: 1\nalso: sample\n", "`other` has problems of its own"),
+        ("sample", "", "`sample` has problems of its own"),
+    ],
+)
+def test_a_mapping_that_cannot_be_taken_along_is_told(tmp_path: Path, named: str, other: str, told: str) -> None:
+    text = GOOD.replace("sample", "other").replace("version: 1\n", other or "version: 1\n")
+    home = folder(tmp_path, sample=swapped("url_token", f"url_token\nalso: {named}"), other=text)
+    problem, *_ = check_mappings([home / "sources" / "sample.yml"])
+    assert (problem.where, problem.cure[-1]) == ("sample.yml:5 also", ".")
+    assert told in problem.what
