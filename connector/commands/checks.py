@@ -127,7 +127,7 @@ def _sources(settings: Settings, rules: Rules) -> Iterator[Finding]:
         )
     yield from _mixed_ids(sources)
     for name, source in sources.items():
-        yield Finding("sources", True, f"{name}: paste {settings.public_url}/webhooks/{name} at the provider.")
+        yield Finding("sources", True, f"{name}: paste {source.address(settings.public_url)} at the provider.")
         if source.mapping.handshake == "meta" and not source.verify_token:
             yield Finding(
                 "sources", False, f"{name}: verify_token is not set, so the provider's challenge is refused.",

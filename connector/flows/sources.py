@@ -69,6 +69,15 @@ class Source:
         """Whether the sender is Meta asking to delete a person's data, and expects to hear where to look after it."""
         return self._kind(self.scheme) == "signed_request"
 
+    def address(self, public_url: str) -> str:
+        """What to give to the provider; where its secret stands in the address, with a word in the secret's place."""
+        plain = f"{public_url}/webhooks/{self.name}"
+        kind = self._kind(self.scheme)
+        if kind == "basic_auth":
+            scheme, _, rest = plain.partition("://")
+            return f"{scheme}://USER:PASSWORD@{rest}"
+        return f"{plain}?{schemes().known[self.scheme].field}=SECRET" if kind == "url_token" else plain
+
     def kept_headers(self, request: RawRequest) -> dict[str, str]:
         """The headers that are stored: those the mapping reads, and never one that carries a proof."""
         scheme = schemes().known.get(self.scheme)

@@ -204,7 +204,9 @@ def list_sources(call: Call) -> SourceList:
             SourceOut(
                 name=name,
                 title=ctx.sources[name].mapping.title,
-                address=f"{ctx.public_url}/api/v1/cases" if name == "api" else f"{ctx.public_url}/webhooks/{name}",
+                address=f"{ctx.public_url}/api/v1/cases"
+                if name == "api"
+                else ctx.sources[name].address(ctx.public_url),
                 last_event_at=iso(last[name]),
                 deliveries_24h=today.get(name, 0),
             )

@@ -302,3 +302,15 @@ def test_a_public_address_below_a_path_is_what_twilio_signs(send: Send, store: S
     """Whatever Host header comes with the request."""
     assert send(TWILIO.with_header("host", "evil.example")).status == 200
     assert stored(store) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "address"),
+    [
+        ("messenger", "https://care.example.com/in/webhooks/messenger"),
+        ("postmark", "https://USER:PASSWORD@care.example.com/in/webhooks/postmark"),
+        ("trustpilot", "https://care.example.com/in/webhooks/trustpilot?token=SECRET"),
+    ],
+)
+def test_the_address_for_the_provider_shows_where_its_secret_belongs(name: str, address: str) -> None:
+    assert sources()[name].address("https://care.example.com/in") == address
