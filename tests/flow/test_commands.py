@@ -164,7 +164,7 @@ def test_mappings_check_names_file_line_and_cure(terminal: Terminal, tmp_path: P
     folder = tmp_path / "sources"
     folder.mkdir()
     text = (ROOT / "mappings" / "sources" / "telegram.yml").read_text(encoding="utf-8")
-    (folder / "telegram.yml").write_text(text.replace("version: 1", "version: one\ncolour: blue", 1), encoding="utf-8")
+    (folder / "telegram.yml").write_text(text.replace("source: telegram", "source: telegram\ncolour: blue", 1), "utf-8")
     answer = terminal("mappings", "check", str(folder / "telegram.yml"))
     assert answer.exit_code == 1
     assert "telegram.yml:" in answer.stdout
