@@ -65,35 +65,55 @@ class Placement:
 def place(cases: Sequence[KnownCase], at: int, window: int) -> Placement:
     """The case of this conversation that words of the customer at this time belong to.
 
-    Words up to ``window`` milliseconds after a close belong to that case and reopen it when they came after the close;
-    later ones open a new case whose parent is the last one. Cases deleted in the CRM take nothing more.
+    That is the last one begun that was open then; where none was, the last one closed at most ``window`` milliseconds
+    before, which they reopen; else the next one, which they begin earlier, or a new one whose parent is the last. Cases
+    deleted in the CRM take nothing more.
     """
-    ordered = sorted(cases, key=lambda case: case.sequence)
-    for case in ordered:
-        if case.is_deleted:
-            continue
-        if case.closed_at is None:
-            return Placement(case.sequence)
-        if at <= case.closed_at + window:
-            return Placement(case.sequence, reopens=at > case.closed_at)
-    if not ordered:
-        return Placement(0, opens=True)
-    last = ordered[-1]
-    return Placement(last.sequence + 1, opens=True, parent_id=last.id)
+    living = _living(cases)
+    begun = _begun(living, at)
+    found = _open_then(begun, at)
+    if found is not None:
+        return Placement(found.sequence)
+    for case in reversed(begun):
+        if case.closed_at is not None and at <= case.closed_at + window:
+            return Placement(case.sequence, reopens=True)
+    if len(begun) < len(living):
+        return Placement(living[len(begun)].sequence)
+    last = max(cases, key=_sequence, default=None)
+    return Placement(last.sequence + 1, opens=True, parent_id=last.id) if last else Placement(0, opens=True)
 
 
 def place_answer(cases: Sequence[KnownCase], at: int, window: int) -> str | None:
-    """The id of the case that the brand's words at this time belong to: the last one opened by then.
+    """The id of the case that the brand's words at this time belong to: the last one begun that was open then, else the
+    last one begun.
 
     Words shortly before the first case (the brand spoke first) belong to it too; older ones to none.
     """
-    ordered = sorted((case for case in cases if not case.is_deleted), key=lambda case: case.sequence)
-    begun = [case for case in ordered if case.opened_at <= at]
+    living = _living(cases)
+    begun = _begun(living, at)
     if begun:
-        return begun[-1].id
-    if ordered and ordered[0].opened_at - at <= window:
-        return ordered[0].id
+        return (_open_then(begun, at) or begun[-1]).id
+    if living and living[0].opened_at - at <= window:
+        return living[0].id
     return None
+
+
+def _sequence(case: KnownCase) -> int:
+    return case.sequence
+
+
+def _living(cases: Sequence[KnownCase]) -> list[KnownCase]:
+    return sorted((case for case in cases if not case.is_deleted), key=_sequence)
+
+
+def _begun(living: Sequence[KnownCase], at: int) -> list[KnownCase]:
+    """All up to the last one opened by then: of two that opened out of order both were there."""
+    opened = [number for number, case in enumerate(living, start=1) if case.opened_at <= at]
+    return list(living[: max(opened, default=0)])
+
+
+def _open_then(begun: Sequence[KnownCase], at: int) -> KnownCase | None:
+    return next((case for case in reversed(begun) if case.closed_at is None or at <= case.closed_at), None)
 
 
 @dataclass(frozen=True, slots=True)

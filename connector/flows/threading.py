@@ -10,7 +10,7 @@ from connector.domain.items import Item
 from connector.flows.board import Arrival, Board
 from connector.flows.profiles import profile_of
 from connector.store.cases import CaseEvent, CaseRow, move_case_event, threads_begun_by
-from connector.store.interactions import loose_items
+from connector.store.interactions import items_of_cases, loose_items
 
 Thread = tuple[str, str, str]
 
@@ -34,6 +34,7 @@ def find_cases(board: Board) -> None:
     for item in inbound:
         _place_customer(board, item)
     _retime_cases(board)
+    _move_answers(board)
     loose = _loose(board, [*board.appeared, *board.retimed])
     _find_whom_they_answer(board, loose)
     board.load_conversations(_conversation(item) for item in loose if item.profile_id is not None)
@@ -150,6 +151,24 @@ def _retime_cases(board: Board) -> None:
     for item in board.retimed:
         if item.case_id is not None:
             _assign(board, item, item.case_id)
+
+
+def _move_answers(board: Board) -> None:
+    """An answer that came before the words that opened its case, or opened it earlier, went to the case before."""
+    later = [
+        (conversation, case)
+        for conversation, found in board.conversations.items()
+        for case in found[1:]
+        if case.id in board.new_cases or case.opened_at < board.opened_before.get(case.id, case.opened_at)
+    ]
+    if not later:
+        return
+    before = {case.id for conversation, _ in later for case in board.conversations[conversation]} - board.new_cases
+    since = min(case.opened_at for _, case in later)
+    stored = [board.adopt_item(item) for item in items_of_cases(board.uow, before, since=since)]
+    ours = (item for item in stored if not item.is_inbound and item.origin == "connector")
+    for item in sorted(ours, key=_order):
+        _place_loose(board, item)
 
 
 def _loose(board: Board, appeared: Sequence[Item]) -> list[Item]:

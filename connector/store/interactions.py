@@ -52,9 +52,12 @@ def load_items(uow: UnitOfWork, ids: Collection[str]) -> dict[str, Item]:
     return {item.id: item for item in _items(uow, among(uow, interactions.c.id, ids))}
 
 
-def items_of_cases(uow: UnitOfWork, case_ids: Collection[str]) -> list[Item]:
-    """Every interaction of these cases."""
-    return _items(uow, among(uow, interactions.c.case_id, case_ids)) if case_ids else []
+def items_of_cases(uow: UnitOfWork, case_ids: Collection[str], *, since: int | None = None) -> list[Item]:
+    """Every interaction of these cases, or those that happened at ``since`` (epoch milliseconds) or later."""
+    if not case_ids:
+        return []
+    within = among(uow, interactions.c.case_id, case_ids)
+    return _items(uow, within if since is None else and_(within, interactions.c.occurred_at >= since))
 
 
 def loose_items(uow: UnitOfWork, threads: Collection[tuple[str, str, str]]) -> list[Item]:
