@@ -29,10 +29,11 @@ ProfileKey = tuple[str, str, str]
 class Arrival:
     """An event of a delivery: where in it, from whom, when it came, and what follows from it at a look.
 
-    ``at`` is when it happened, in epoch milliseconds, or None; ``moment`` falls back on when it came. ``item`` is what
-    the event is about: the item, else the event itself, else its hash; ``key`` makes it the same event however often
-    it is delivered. ``target`` is the item it says something about, None for events about accounts; ``customer`` is the
-    key of the customer's profile, None where the sender names nobody.
+    ``at`` is when it happened, in epoch milliseconds, or None where the sender tells no time or one more than a day
+    after the event came; ``moment`` falls back on when it came. ``item`` is what the event is about: the item, else the
+    event itself, else its hash; ``key`` makes it the same event however often it is delivered. ``target`` is the item
+    it says something about, None for events about accounts; ``customer`` is the key of the customer's profile, None
+    where the sender names nobody.
     """
 
     event: Event
@@ -51,6 +52,8 @@ class Arrival:
     def __post_init__(self) -> None:
         event = self.event
         self.at = None if event.occurred_at is None else to_millis(event.occurred_at)
+        if self.at is not None and self.at > self.received_at + DAY_MS:
+            self.at = None  # a clock years ahead would have the last word, and lead every list, for years
         self.moment = self.received_at if self.at is None else self.at
         self.item = event.item_id or event.event_id or self.digest or fingerprint(event)
         self.key = (event.network, event.scope, self.item, event.kind.value, event.version or fingerprint(event))

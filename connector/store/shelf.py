@@ -23,6 +23,8 @@ _AGAIN = """
 UPDATE deliveries SET state = 'new', attempts = 0, touches = 0, run_at = 0, first_failed_at = NULL, settled_at = NULL
 WHERE claim IS NULL AND state <> 'new' AND id IN :ids
 """
+_BODILESS = "SELECT id FROM deliveries WHERE body IS NULL AND id IN :ids"
+_GONE = "The body of this delivery is no longer kept, so it cannot be replayed"
 _DROP = """
 UPDATE deliveries SET state = 'done', settled_at = {now} WHERE claim IS NULL AND state = 'dead' AND id IN :ids
 """
@@ -94,7 +96,7 @@ def retry(uow: UnitOfWork, item_ids: Sequence[int], *, by: str) -> int:
     )
     found = uow.connection.execute(statement).all()
     if any(row.gone for row in found):
-        raise Conflict("The body of this delivery is no longer kept, so it cannot be replayed; drop the item instead.")
+        raise Conflict(f"{_GONE}; drop the item instead.")
     retry_deliveries(uow, sorted({row.delivery_id for row in found}))
     return _settle(uow, item_ids, "replayed", by)
 
@@ -105,7 +107,9 @@ def drop(uow: UnitOfWork, item_ids: Sequence[int], *, by: str) -> int:
 
 
 def retry_deliveries(uow: UnitOfWork, delivery_ids: Sequence[int]) -> int:
-    """How many settled or dead deliveries are worked on again."""
+    """How many settled or dead deliveries are worked on again; Conflict when the body of one is no longer kept."""
+    if run(uow.connection, _BODILESS, {"ids": list(delivery_ids)}).first():
+        raise Conflict(f"{_GONE}.")
     return int(run(uow.connection, _AGAIN, {"ids": list(delivery_ids)}).rowcount)
 
 

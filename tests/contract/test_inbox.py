@@ -262,6 +262,8 @@ def test_an_item_whose_body_is_gone_cannot_be_replayed(any_store: Store) -> None
         shelf.shelve(uow, 1, "x", "$", reason="r", detail="d", cure="c")
     with pytest.raises(Conflict, match="no longer kept"), any_store.begin() as uow:
         shelf.retry(uow, [1], by="ana")
+    with pytest.raises(Conflict, match="no longer kept"), any_store.begin() as uow:
+        shelf.retry_deliveries(uow, [1])
 
 
 def test_a_full_inbox_says_so_and_takes_again_when_there_is_room(any_store: Store) -> None:
