@@ -22,7 +22,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.sql.functions import coalesce
 
-from connector.queries.paging import COUNTED, LARGEST, Page, page
+from connector.queries.paging import COUNTED, LARGEST, Page, page, uninviting
 from connector.store.tables import case_events, cases, crm_contacts, crm_users, interactions, links, social_profiles
 
 WAITING = and_(
@@ -69,7 +69,9 @@ class Tab:
 
 def inbox(connection: Connection, tab: str, wanted: CaseFilter, *, cursor: str | None, limit: int) -> Page:
     """Open cases born on the connector's channels that belong to one of ``TABS``, the longest waiting first."""
-    statement = _listed(with_words=True).where(QUEUE, TABS[tab], *_conditions(wanted))
+    statement = _listed(with_words=True).where(
+        QUEUE, TABS[tab], *_conditions(wanted, uninviting(connection, cases.c.network))
+    )
     return page(connection, statement, [cases.c.last_inbound_at, cases.c.id], cursor=cursor, limit=limit)
 
 
@@ -146,18 +148,21 @@ def neighbours(connection: Connection, row: RowMapping, *, limit: int = 5) -> li
     """Other cases in the same thread, newest first: other people's, or this person's earlier ones."""
     if not row["thread"] or not row["network"]:
         return []
-    statement = (
-        _listed(with_words=False)
+    other = cases.alias("other")
+    latest = (
+        select(other.c.id)
         .where(
-            cases.c.network == row["network"],
-            cases.c.scope == row["scope"],
-            cases.c.thread == row["thread"],
-            cases.c.id != row["id"],
+            other.c.network == row["network"],
+            other.c.scope == row["scope"],
+            other.c.thread == row["thread"],
+            other.c.id != row["id"],
         )
         # "+ 0" keeps SQLite from walking the whole network by time instead of looking up the thread (60 ms against 3)
-        .order_by((cases.c.opened_at + 0).desc())
+        .order_by((other.c.opened_at + 0).desc())
         .limit(limit)
     )
+    # Of all others in a thread of thousands, only so many are read whole.
+    statement = _listed(with_words=False).where(cases.c.id.in_(latest)).order_by(cases.c.opened_at.desc())
     return list(connection.execute(statement).mappings())
 
 
@@ -178,7 +183,7 @@ def networks_in_use(connection: Connection, known: Iterable[str]) -> list[str]:
 def _tab(connection: Connection, name: str, wanted: CaseFilter) -> Tab:
     matching = (
         select(cases.c.last_inbound_at.label("at"))
-        .where(QUEUE, TABS[name], *_conditions(wanted))
+        .where(QUEUE, TABS[name], *_conditions(wanted, uninviting(connection, cases.c.network)))
         .order_by(cases.c.last_inbound_at)
         .limit(COUNTED + 1)
         .subquery()
@@ -187,10 +192,10 @@ def _tab(connection: Connection, name: str, wanted: CaseFilter) -> Tab:
     return Tab(name, int(row[0]), row[1])
 
 
-def _conditions(wanted: CaseFilter) -> list[ColumnElement[bool]]:
+def _conditions(wanted: CaseFilter, network: ColumnElement[str] = cases.c.network) -> list[ColumnElement[bool]]:
     columns: list[tuple[object, ColumnElement[bool]]] = [
         (wanted.channel, cases.c.channel == wanted.channel),
-        (wanted.network, cases.c.network == wanted.network),
+        (wanted.network, network == wanted.network),
         (wanted.origin, cases.c.origin == wanted.origin),
         (wanted.profile_id, cases.c.profile_id == wanted.profile_id),
         (wanted.opened_from, cases.c.opened_at >= (wanted.opened_from or 0)),

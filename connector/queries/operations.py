@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, RowMapping, ScalarSelect, func, literal, null, select, union_all
 
-from connector.queries.paging import COUNTED, Page, page
+from connector.queries.paging import COUNTED, Page, page, uninviting
 from connector.store.tables import crm_state, deliveries, outbox, shelf
 
 
@@ -80,14 +80,17 @@ def last_received(connection: Connection, sources: Sequence[str]) -> dict[str, i
     return {row.source: row.at for row in connection.execute(union_all(*asked))}
 
 
-def received_since(connection: Connection, since: int) -> dict[str, int]:
-    """Deliveries per source since a moment."""
-    statement = (
-        select(deliveries.c.source, func.count().label("n"))
-        .where(deliveries.c.received_at >= since)
-        .group_by(deliveries.c.source)
-    )
-    return {row.source: row.n for row in connection.execute(statement)}
+def received_since(connection: Connection, sources: Sequence[str], since: int) -> dict[str, int]:
+    """Deliveries of each of these sources since a moment (epoch milliseconds)."""
+    if not sources:
+        return {}
+    asked = [
+        select(literal(name).label("source"), func.count().label("n")).where(
+            deliveries.c.source == name, deliveries.c.received_at >= since
+        )
+        for name in sources
+    ]
+    return {row.source: row.n for row in connection.execute(union_all(*asked))}
 
 
 def delivery_list(
@@ -97,11 +100,15 @@ def delivery_list(
     columns = [column for column in deliveries.c if column.name not in {"body", "headers"}]
     size = func.coalesce(func.length(deliveries.c.body), 0).label("size")
     statement = select(*columns, size)
+    order = [deliveries.c.id]
     if state:
         statement = statement.where(deliveries.c.state == state)
-    if source:
+    if source and state in ("new", "dead"):
+        statement = statement.where(uninviting(connection, deliveries.c.source) == source)
+    elif source:
         statement = statement.where(deliveries.c.source == source)
-    return page(connection, statement, [deliveries.c.id], cursor=cursor, limit=limit, descending=True)
+        order = [deliveries.c.received_at, deliveries.c.id]  # as its index has them
+    return page(connection, statement, order, cursor=cursor, limit=limit, descending=True)
 
 
 def delivery(connection: Connection, delivery_id: int) -> RowMapping | None:
@@ -142,7 +149,8 @@ def shelf_list(
     for column, value in (("state", state), ("source", source), ("reason", reason)):
         if value:
             statement = statement.where(shelf.c[column] == value)
-    return page(connection, statement, [shelf.c.id], cursor=cursor, limit=limit, descending=True)
+    order = [shelf.c.id + 0 if state == "open" else shelf.c.id]  # the open ones are few: by their index, then sorted
+    return page(connection, statement, order, cursor=cursor, limit=limit, descending=True)
 
 
 def outbox_groups(connection: Connection) -> list[RowMapping]:
@@ -179,7 +187,9 @@ def outbox_list(
             statement = statement.where(outbox.c[column] == value)
     if error_code is not None:
         statement = statement.where(outbox.c.error_code == (error_code or null()))
-    return page(connection, statement, [outbox.c.id], cursor=cursor, limit=limit, descending=True)
+    few = state in ("dead", "pending")  # among all that was ever sent: by their index, then sorted
+    order = [outbox.c.id + 0 if few else outbox.c.id]
+    return page(connection, statement, order, cursor=cursor, limit=limit, descending=True)
 
 
 def outbox_row(connection: Connection, row_id: int) -> RowMapping | None:

@@ -54,6 +54,15 @@ def page(
     return Page(rows, _encode([rows[-1][f"key_{place}"] for place in range(len(order))]))
 
 
+def uninviting(connection: Connection, column: ColumnElement[str]) -> ColumnElement[str]:
+    """The text column, on SQLite without its index.
+
+    SQLite does not know to how many rows that leads: it would read all of them and sort them, where another index has
+    them in the order of the list.
+    """
+    return column.concat("") if connection.dialect.name == "sqlite" else column
+
+
 def position(cursor: str, kinds: Sequence[type[str | int]]) -> list[str | int]:
     """The key that a cursor stands for, a value of each kind. Raises InputInvalid for one that is not ours."""
     try:

@@ -4,14 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, and_, false, func, literal, or_, select, union_all
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    RowMapping,
+    Select,
+    and_,
+    false,
+    func,
+    literal,
+    or_,
+    select,
+    union_all,
+)
 
 from connector.queries.cases import cases_of_keys
-from connector.queries.paging import Page, page
+from connector.queries.paging import Page, page, uninviting
 from connector.store.tables import cases, interactions
 
 Ids = Sequence[str]
+
+MOST_SAID = 50
+"""What a timeline shows of a case; the case has all."""
+
+MOST_WALKS = 50
+"""Accounts of one person that are looked up one by one."""
 
 
 def history(
@@ -27,11 +46,25 @@ def history(
 
     ``profile_ids`` must be the permitted ones: this query knows no consent.
     """
-    statement = select(interactions).where(_said_by(contact_ids, profile_ids), interactions.c.kind.is_not(None))
-    if channel:
-        statement = statement.where(interactions.c.channel == channel)
-    order = [interactions.c.occurred_at, interactions.c.id]
-    return page(connection, statement, order, cursor=cursor, limit=limit, descending=True)
+    said = union_all(*_walks(contact_ids, profile_ids, channel)).subquery()
+    found = page(connection, select(said), [said.c.at, said.c.id], cursor=cursor, limit=limit, descending=True)
+    rows = _interactions(connection, [row["id"] for row in found.rows])
+    return Page([rows[row["id"]] for row in found.rows if row["id"] in rows], found.next)
+
+
+def _walks(contact_ids: Ids, profile_ids: Ids, channel: str | None) -> list[Select[Any]]:
+    """One look-up for each account, so that its index is walked in the order of time and left once a page is full."""
+    alone, together = profile_ids[:MOST_WALKS], profile_ids[MOST_WALKS:]
+    asserted = and_(interactions.c.origin == "crm", interactions.c.crm_contact_id.in_(contact_ids))
+    if profile_ids:
+        of_nobody_here = interactions.c.profile_id.not_in(profile_ids)
+        asserted = and_(asserted, or_(interactions.c.profile_id.is_(None), of_nobody_here))
+    spoken: list[ColumnElement[bool]] = [interactions.c.profile_id == each for each in alone]
+    spoken += [interactions.c.profile_id.in_(together)] if together else []
+    kept: list[ColumnElement[bool]] = [interactions.c.kind.is_not(None), interactions.c.occurred_at.is_not(None)]
+    kept += [interactions.c.channel == channel] if channel else []
+    columns = (interactions.c.occurred_at.label("at"), interactions.c.id.label("id"))
+    return [select(*columns).where(each, *kept) for each in (asserted, *spoken)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +111,22 @@ def timeline_page(
     return TimelinePage(entries, int(found.rows[-1]["at"]) if found.next else None, found.next)
 
 
-def interactions_of_cases(connection: Connection, case_ids: Ids) -> dict[str, list[RowMapping]]:
-    """What was said in each of these cases, oldest first."""
+def latest_of_cases(connection: Connection, case_ids: Ids) -> dict[str, list[RowMapping]]:
+    """The latest that was said in each of these cases, at most ``MOST_SAID`` of it, oldest first."""
+    if not case_ids:
+        return {}
+    latest = [
+        select(interactions.c.id)
+        .where(interactions.c.case_id == each, interactions.c.kind.is_not(None))
+        .order_by(interactions.c.occurred_at.desc(), interactions.c.id.desc())
+        .limit(MOST_SAID)
+        .subquery()
+        for each in case_ids
+    ]
+    which = union_all(*(select(each.c.id) for each in latest))
     statement = (
         select(interactions)
-        .where(interactions.c.case_id.in_(case_ids), interactions.c.kind.is_not(None))
+        .where(interactions.c.id.in_(which))
         .order_by(interactions.c.case_id, interactions.c.occurred_at, interactions.c.id)
     )
     found: dict[str, list[RowMapping]] = {}
@@ -115,9 +159,11 @@ def interaction_list(
 ) -> Page:
     """Interactions of everybody, newest first."""
     statement = select(interactions).where(interactions.c.kind.is_not(None), interactions.c.occurred_at.is_not(None))
-    for column, value in (("case_id", case_id), ("channel", channel), ("network", network), ("direction", direction)):
+    for column, value in (("case_id", case_id), ("channel", channel), ("direction", direction)):
         if value is not None:
             statement = statement.where(interactions.c[column] == value)
+    if network is not None:
+        statement = statement.where(uninviting(connection, interactions.c.network) == network)
     if since is not None:
         statement = statement.where(interactions.c.occurred_at >= since)
     if until is not None:

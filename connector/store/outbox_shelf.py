@@ -58,7 +58,9 @@ def rows(
     connection: Connection, *, state: str | None = None, error_code: str | None = None, after: int = 0, limit: int = 100
 ) -> list[dict[str, Any]]:
     """A page of outbox rows in the order they were queued, those with an id above ``after``."""
-    statement = select(outbox).where(outbox.c.id > after).order_by(outbox.c.id).limit(limit)
+    # Those that wait for a person or their turn are few among all that was ever sent: by their index, then sorted.
+    number = outbox.c.id + 0 if state in ("dead", "pending") else outbox.c.id
+    statement = select(outbox).where(number > after).order_by(number).limit(limit)
     if state is not None:
         statement = statement.where(outbox.c.state == state)
     if error_code is not None:

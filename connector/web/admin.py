@@ -182,7 +182,7 @@ def sources() -> str:
             page="sources",
             sources=[ctx.sources[name] for name in sorted(ctx.sources)],
             last=operations.last_received(connection, sorted(ctx.sources)),
-            today=operations.received_since(connection, day_ago),
+            today=operations.received_since(connection, sorted(ctx.sources), day_ago),
             public_url=ctx.public_url,
         )
 

@@ -198,7 +198,7 @@ def list_sources(call: Call) -> SourceList:
     names = sorted(ctx.sources)
     with ctx.store.read() as connection:
         last = operations.last_received(connection, names)
-        today = operations.received_since(connection, to_millis(ctx.clock() - timedelta(days=1)))
+        today = operations.received_since(connection, names, to_millis(ctx.clock() - timedelta(days=1)))
     return SourceList(
         items=[
             SourceOut(

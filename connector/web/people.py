@@ -160,7 +160,7 @@ def _entries(
     connection: Connection, allowed: list[str], links: list[LinkView], page: TimelinePage, *, with_consent: bool
 ) -> list[Entry]:
     reasons = {view.row["profile_id"]: _why(view) for view in links if view.row["profile_id"] in allowed}
-    said = timeline.interactions_of_cases(connection, [row["id"] for kind, row in page.entries if kind == "case"])
+    said = timeline.latest_of_cases(connection, [row["id"] for kind, row in page.entries if kind == "case"])
     entries = [
         _case_entry(row, said.get(row["id"], []), reasons)
         if kind == "case"
