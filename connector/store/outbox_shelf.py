@@ -13,14 +13,18 @@ from connector.store.tables import outbox
 from connector.store.unit_of_work import UnitOfWork
 
 _COUNTS = """
+SELECT object, state, '' AS reason, COUNT(*) AS number FROM outbox WHERE state IN ('sent', 'dropped') GROUP BY 1, 2
+UNION ALL
+SELECT object, state, COALESCE(error_code, 'poison') AS reason, COUNT(*) FROM outbox WHERE state = 'dead'
+GROUP BY 1, 2, 3
+UNION ALL
 SELECT o.object, o.state, CASE
-  WHEN o.state = 'dead' THEN COALESCE(o.error_code, 'poison')
-  WHEN o.state <> 'pending' THEN ''
   WHEN o.claim IS NOT NULL THEN 'sending'
   WHEN o.run_at > {now} THEN COALESCE(o.error_code, 'backing_off')
   WHEN EXISTS (SELECT 1 FROM outbox p WHERE p.external_key = o.parent_key AND p.sent_ver = 0) THEN 'waiting_for_parent'
-  ELSE 'ready' END AS reason, COUNT(*) AS number
-FROM outbox o GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
+  ELSE 'ready' END AS reason, COUNT(*)
+FROM outbox o WHERE o.state = 'pending' GROUP BY 1, 2, 3
+ORDER BY 1, 2, 3
 """
 _OLDEST = "SELECT ({now} - MIN(queued_at)) / 1000.0 FROM outbox WHERE state = 'pending'"
 _AGAIN = """
