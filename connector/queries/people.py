@@ -45,11 +45,15 @@ def contacts(connection: Connection, contact_ids: Sequence[str]) -> dict[str, Ro
 
 
 def same_person(connection: Connection, contact_id: str) -> list[str]:
-    """The contact's id and those of contacts that the CRM merged into it, through any number of merges."""
+    """The contact's id and those of contacts that the CRM merged into it, through any number of merges.
+
+    One that people took out of the merge again is nobody else any more, whatever the CRM still says of its master.
+    """
     found = [contact_id]
     fresh = [contact_id]
     while fresh:
-        statement = select(crm_contacts.c.crm_id).where(crm_contacts.c.master_id.in_(fresh))
+        merged = and_(crm_contacts.c.master_id.in_(fresh), crm_contacts.c.is_deleted.is_(True))
+        statement = select(crm_contacts.c.crm_id).where(merged)
         fresh = [each for each in connection.execute(statement).scalars() if each not in found]
         found.extend(fresh)
     return found

@@ -130,12 +130,6 @@ def living_contacts(connection: Connection, contact_ids: Collection[str]) -> set
     return found
 
 
-def master_of(connection: Connection, contact_id: str) -> str | None:
-    """The contact that this one was joined into in the CRM, or None."""
-    statement = select(crm_contacts.c.master_id).where(crm_contacts.c.crm_id == contact_id)
-    return connection.execute(statement).scalar_one_or_none()
-
-
 def insert_link(uow: UnitOfWork, record: LinkRecord) -> None:
     """Writes a new link; the database refuses a second live one for the same pair."""
     uow.connection.execute(

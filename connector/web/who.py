@@ -108,7 +108,7 @@ def living_contact(connection: Connection, contact_id: str) -> RowMapping | None
     """The contact, or the one that the CRM merged it into; None where there is neither."""
     seen: set[str] = set()
     found = people.contact(connection, contact_id)
-    while found is not None and found["master_id"] and found["master_id"] not in seen:
+    while found is not None and found["is_deleted"] and found["master_id"] and found["master_id"] not in seen:
         seen.add(found["master_id"])
         found = people.contact(connection, found["master_id"])
     return found

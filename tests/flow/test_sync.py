@@ -154,6 +154,23 @@ def test_when_a_merge_is_taken_back_nobody_is_named_until_a_person_has_looked(cr
     assert crm.record(CASE, case_id_of(account))["ContactId"] == master
 
 
+def test_what_is_merged_into_a_contact_that_was_taken_out_of_a_merge_stays_there(crm: CrmDesk, person: str) -> None:
+    """The CRM may go on naming the former master of a contact that lives again; it is nobody's record but its own."""
+    assert crm.org is not None
+    former, third, account = crm.person(LastName="Former"), crm.person(LastName="Third"), crm.account("ada")
+    crm.org.merge(former, person)
+    crm.sync()
+    crm.org.control("undelete", {"ids": [person]})
+    crm.sync()
+    assert crm.contact_row(person).master_id == former, "else this shows nothing"
+    crm.yes(account, third)
+    crm.org.merge(person, third)
+    crm.sync()
+    crm.send()
+    assert {link.contact_id for link in crm.links() if link.state == "active"} == {person}
+    assert crm.record(CASE, case_id_of(account))["ContactId"] == person
+
+
 def test_a_chain_of_merges_is_followed_to_its_end(crm: CrmDesk, person: str) -> None:
     assert crm.org is not None
     middle, last, account = crm.person(LastName="Middle"), crm.person(LastName="Last"), crm.account("ada")

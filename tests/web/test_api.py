@@ -12,12 +12,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from connector.errors import ConnectorError
 from connector.flows.ingest import ingest_once
 from connector.flows.receive import Receiver
-from connector.store.tables import audit, cases, deliveries, idempotency, interactions, ledger, links, outbox
+from connector.store.tables import (
+    audit,
+    cases,
+    crm_contacts,
+    deliveries,
+    idempotency,
+    interactions,
+    ledger,
+    links,
+    outbox,
+)
 from connector.store.unit_of_work import Store
 from connector.web.api import OPERATIONS
 from connector.web.errors import status_of
@@ -221,6 +231,21 @@ def test_a_contact_s_history_holds_what_a_live_consent_permits(site: Site, seed:
     assert {each["channel"] for each in after["items"]} == {"phone", "email"}
     only = site.api("GET", f"/contacts/{MARA}/history?channel=phone", role="agent").json["items"]
     assert {each["channel"] for each in only} == {"phone"}
+
+
+def test_a_contact_taken_out_of_a_merge_shows_its_own_history_and_nobody_else_s(site: Site, seed: Seed) -> None:
+    """Though the CRM still names the contact that it was once merged into."""
+    ids = small_world(seed)
+    with site.ctx.store.begin() as uow:
+        again = update(crm_contacts).where(crm_contacts.c.crm_id == TOMAS).values(master_id=MARA)
+        uow.connection.execute(again)
+    history = site.api("GET", f"/contacts/{TOMAS}/history", role="agent").json
+    assert (history["contact_id"], history["profiles"], history["items"]) == (TOMAS, [], [])
+    assert site.as_user("agent").get(f"/contacts/{TOMAS}").status_code == 200
+    own = {each["id"] for each in site.api("GET", f"/links?contact={MARA}", role="agent").json["items"]}
+    site.api("POST", "/consent/records", role="agent", json=consent(site, ids["unknown"], TOMAS))
+    assert {each["id"] for each in site.api("GET", f"/links?contact={MARA}", role="agent").json["items"]} == own
+    assert site.api("GET", f"/contacts/{MARA}/history", role="agent").json["profiles"] == [ids["linked"]]
 
 
 def test_lists_page_by_cursor_without_gap_or_repeat(site: Site, seed: Seed) -> None:

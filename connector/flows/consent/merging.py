@@ -31,12 +31,11 @@ from connector.store.consent import (
     links_of_contact,
     links_of_pair,
     links_of_profile,
-    master_of,
     update_link,
 )
+from connector.store.crm_records import surviving_contacts
 from connector.store.unit_of_work import UnitOfWork
 
-LONGEST_CHAIN = 10
 _SILENT = frozenset({LinkState.SUPERSEDED, LinkState.ERASED})
 _CRM = Actor(ActorKind.CRM, "sync")
 
@@ -50,7 +49,7 @@ def follow_merge(ctx: Context, from_contact: str, to_contact: str) -> Receipt:
 def follow_merge_in(uow: UnitOfWork, ctx: Context, from_contact: str, to_contact: str) -> Receipt:
     """As ``follow_merge``, in the caller's transaction; a chain of merges is followed to its end."""
     ledger.take_turn(uow)
-    root = _root(uow, to_contact)
+    root = surviving_contacts(uow.connection, [to_contact])[to_contact]
     if root is None or root == from_contact:
         return contact_gone_in(uow, ctx, from_contact)
     now = moment_of(ctx)
@@ -61,16 +60,6 @@ def follow_merge_in(uow: UnitOfWork, ctx: Context, from_contact: str, to_contact
         new = links_of_pair(uow.connection, profile_id, root)
         changes += _join(uow, ctx, old, new, Act(MERGED, _CRM, contact_id=root), now)
     return Receipt(tuple(changes))
-
-
-def _root(uow: UnitOfWork, contact_id: str) -> str | None:
-    """The contact at the end of the chain of merges; None where the data goes in a circle."""
-    for _ in range(LONGEST_CHAIN):
-        above = master_of(uow.connection, contact_id)
-        if above is None:
-            return contact_id
-        contact_id = above
-    return None
 
 
 def bind_account(uow: UnitOfWork, ctx: Context, unbound_id: str, profile_id: str) -> Receipt:
