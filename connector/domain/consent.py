@@ -253,6 +253,11 @@ class LinkRecord:
         return frozenset(name for name, grant in self.grants.items() if grant.is_granted)
 
     @property
+    def was_granted(self) -> bool:
+        """Whether anything was ever granted, whatever became of it."""
+        return any(grant.state is not GrantState.REFUSED for grant in self.grants.values())
+
+    @property
     def is_live(self) -> bool:
         """Whether it waits for an answer or rests on one."""
         return self.state in LIVE

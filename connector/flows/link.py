@@ -25,6 +25,14 @@ def relink(uow: UnitOfWork, profile_id: str) -> None:
     send_whole(uow, _queue(uow, profile_id)[1:])
 
 
+def retell(uow: UnitOfWork, profile_id: str, contact_id: str) -> None:
+    """Sends an account with all that hangs on it again, its contact said in any case: this one came back in the CRM.
+
+    Bringing a record back restores what pointed to it and names nobody since, also where we emptied it meanwhile.
+    """
+    send_whole(uow, _queue(uow, profile_id), contact_id)
+
+
 def _queue(uow: UnitOfWork, profile_id: str) -> list[str]:
     own_cases = list(
         uow.connection.execute(

@@ -217,6 +217,45 @@ def test_a_deleted_contact_takes_its_name_off_and_comes_back_with_it(crm: CrmDes
     assert crm.contacts_in_org() == {person}
 
 
+def test_a_contact_that_comes_back_after_the_customer_withdrew_is_taken_off_again(crm: CrmDesk, person: str) -> None:
+    """Bringing it back restores what pointed to it, also on what was emptied meanwhile: nothing took its place."""
+    assert crm.org is not None
+    account = crm.account("ada")
+    crm.sync()
+    crm.yes(account, person)
+    crm.send()
+    crm.org.delete("Contact", person)
+    crm.sync()
+    crm.send()
+    crm.undo(account)
+    crm.send()
+    crm.org.control("undelete", {"ids": [person]})
+    assert crm.contacts_in_org() == {person}, "else this shows nothing"
+    crm.sync()
+    crm.send()
+    assert (crm.reason(account), crm.contacts_in_org()) == ("withdrawn", {None})
+    assert crm.held() == crm.wanted()
+
+
+@pytest.mark.parametrize("said", ["nothing", "no"])
+def test_a_contact_that_people_chose_comes_back_where_they_chose_it(crm: CrmDesk, person: str, said: str) -> None:
+    assert crm.org is not None
+    account = crm.account("ada")
+    crm.sync()
+    crm.send()
+    crm.org.change("Case", crm.case_row(case_id_of(account)).crm_id, ContactId=person)
+    if said == "no":
+        crm.no(account, person)
+    crm.sync()
+    crm.org.delete("Contact", person)
+    crm.sync()
+    crm.send()
+    crm.org.control("undelete", {"ids": [person]})
+    crm.sync()
+    crm.send()
+    assert crm.record(CASE, case_id_of(account))["ContactId"] == person
+
+
 def test_a_full_reading_notices_contacts_that_no_query_shows_any_more(crm: CrmDesk, person: str) -> None:
     assert crm.org is not None
     crm.sync()

@@ -21,6 +21,7 @@ from connector.flows.consent.acts import SYSTEM, Act, known_link, moment_of, wri
 from connector.flows.consent.ending import refuse_ended, withdraw_in
 from connector.flows.consent.words import LinkChange, NetworkSignal, Receipt, WithdrawConsent
 from connector.flows.context import Context
+from connector.flows.link import retell
 from connector.store import ledger
 from connector.store.consent import links_of_contact, links_of_profile
 from connector.store.unit_of_work import UnitOfWork
@@ -128,11 +129,17 @@ def contact_gone_in(uow: UnitOfWork, ctx: Context, contact_id: str) -> Receipt:
 
 
 def contact_back_in(uow: UnitOfWork, ctx: Context, contact_id: str) -> Receipt:
-    """The receipt of a contact that the CRM brought back from its bin: its links rest no longer for that reason."""
+    """The receipt of a contact that the CRM brought back from its bin: its links rest no longer for that reason.
+
+    What we named it on while it was linked may name it again, so all of that is told anew, whoever may be named by now.
+    """
     ledger.take_turn(uow)
     links = links_of_contact(uow.connection, contact_id)
     actor = Actor(ActorKind.CRM, "sync")
-    return Receipt(tuple(_lift(uow, links, HoldReason.CONTACT_MISSING, actor, moment_of(ctx))))
+    receipt = Receipt(tuple(_lift(uow, links, HoldReason.CONTACT_MISSING, actor, moment_of(ctx))))
+    for profile_id in sorted({each.profile_id for each in links if each.was_granted}):
+        retell(uow, profile_id, contact_id)
+    return receipt
 
 
 def contacts_parted_in(uow: UnitOfWork, ctx: Context, survivor: str) -> Receipt:
