@@ -19,12 +19,13 @@ from connector.flows.consent import (
     RecordConsent,
     WithdrawConsent,
     ask_script,
+    disclose_evidence,
     preview,
     record,
     show,
     withdraw,
 )
-from connector.store.ledger import verify_ledger
+from connector.flows.consent import verify as verify_consent
 from connector.store.reach import Share
 
 ANSWERS = ", ".join(Answer)
@@ -180,6 +181,20 @@ def show_links(profile: str | None, contact: str | None, as_json: bool) -> None:
     print_table(("link", "contact", "state", "proof", "purposes"), rows, empty="No link was ever asked for.")
 
 
+@consent.command("evidence")
+@click.option("--link", required=True, help="The link, as `connector consent show` names it.")
+@click.option("--by", required=True, help="The privacy officer who looks (an id, not a name).")
+@speaks_plainly
+def show_evidence(link: str, by: str) -> None:
+    """Open what shows an answer: the wording, the words, who and when, as one JSON document.
+
+    That it was looked at becomes an entry of the ledger. `is_genuine` tells whether the piece is what was taken down.
+    """
+    with here() as ctx:
+        shown = disclose_evidence(ctx, link, Actor(ActorKind.PRIVACY, by))
+    print_json([asdict(each.piece) | {"is_genuine": each.is_genuine} for each in shown])
+
+
 @click.group()
 def ledger() -> None:
     """The append-only record of every consent event."""
@@ -189,9 +204,12 @@ def ledger() -> None:
 @click.option("--json", "as_json", is_flag=True, help="One JSON document.")
 @speaks_plainly
 def verify(as_json: bool) -> None:
-    """Recompute the whole chain; the first entry that is not as it was written is named, and the exit code is 1."""
-    with here() as ctx, ctx.store.read() as connection:
-        check = verify_ledger(connection)
+    """Recompute the whole chain, and hold the grants and the evidence against it.
+
+    The first entry that is not as it was written, or that one of them contradicts, is named, and the exit code is 1.
+    """
+    with here() as ctx:
+        check = verify_consent(ctx)
     if as_json:
         print_json(asdict(check))
     elif check.ok:

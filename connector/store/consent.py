@@ -122,6 +122,12 @@ def entries_behind(connection: Connection, records: Iterable[LinkRecord]) -> set
     return found
 
 
+def decisions_of_links(connection: Connection, link_ids: Collection[str]) -> list[tuple[str, Grant]]:
+    """All that was ever decided for these links, each with its link's id."""
+    rows = (row for part in chunks(link_ids) for row in connection.execute(_GRANTS, {"ids": part}))
+    return [(row.link_id, _grant(row)) for row in rows]
+
+
 def living_contacts(connection: Connection, contact_ids: Collection[str]) -> set[str]:
     """Those of the contacts that the CRM has and has not deleted."""
     found: set[str] = set()

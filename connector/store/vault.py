@@ -9,7 +9,7 @@ from __future__ import annotations
 import hmac
 import json
 import secrets
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -19,7 +19,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, Row, delete, insert, select
 
 from connector.domain.events import from_millis, to_millis
 from connector.domain.keys import random_id
@@ -28,6 +28,7 @@ from connector.store.tables import evidence, subject_keys
 from connector.store.unit_of_work import UnitOfWork
 
 _NONCE = 12
+DOES_NOT_OPEN = "Evidence does not open: CONNECTOR_SECRET_KEY is not the one it was kept under, or the row was changed."
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,19 +73,31 @@ def open_evidence(connection: Connection, secret_key: str, link_id: str) -> list
 
     Raises Misconfigured where CONNECTOR_SECRET_KEY is not the one that it was kept under.
     """
-    wrapped = _wrapped(connection, link_id)
+    wrapped = wrapped_keys(connection, [link_id]).get(link_id)
     if wrapped is None:
         return []
-    key = _unwrap(secret_key, link_id, wrapped)
-    rows = connection.execute(
-        select(evidence).where(evidence.c.link_id == link_id).order_by(evidence.c.recorded_at, evidence.c.id)
-    )
-    found = []
+    statement = select(evidence).where(evidence.c.link_id == link_id).order_by(evidence.c.recorded_at, evidence.c.id)
+    return [_open(secret_key, wrapped, row) for row in connection.execute(statement)]
+
+
+def open_pieces(connection: Connection, secret_key: str, evidence_ids: Collection[str]) -> dict[str, Opened | None]:
+    """These pieces of evidence by id, without those that are gone or whose key is; None for one that does not open."""
+    rows = connection.execute(select(evidence).where(evidence.c.id.in_(evidence_ids))).all()
+    keys = wrapped_keys(connection, {row.link_id for row in rows})
+    found: dict[str, Opened | None] = {}
     for row in rows:
-        opened = json.loads(_decrypt(key, row.nonce, row.ciphertext, _about(link_id, row.id)))
-        commitment = Commitment(row.id, _commit(bytes.fromhex(opened["salt"]), opened["content"]))
-        found.append(Opened(row.id, link_id, row.kind, from_millis(row.recorded_at), opened["content"], commitment))
+        if row.link_id in keys:
+            try:
+                found[row.id] = _open(secret_key, keys[row.link_id], row)
+            except Misconfigured:
+                found[row.id] = None
     return found
+
+
+def wrapped_keys(connection: Connection, link_ids: Collection[str]) -> dict[str, bytes]:
+    """The wrapped key of each of these links whose evidence was not shredded."""
+    statement = select(subject_keys.c.link_id, subject_keys.c.wrapped_key).where(subject_keys.c.link_id.in_(link_ids))
+    return {row.link_id: row.wrapped_key for row in connection.execute(statement)}
 
 
 def shred(uow: UnitOfWork, link_id: str) -> int:
@@ -95,7 +108,7 @@ def shred(uow: UnitOfWork, link_id: str) -> int:
 
 
 def _key_of(uow: UnitOfWork, secret_key: str, link_id: str) -> bytes:
-    wrapped = _wrapped(uow.connection, link_id)
+    wrapped = wrapped_keys(uow.connection, [link_id]).get(link_id)
     if wrapped is not None:
         return _unwrap(secret_key, link_id, wrapped)
     key, nonce = AESGCM.generate_key(bit_length=256), secrets.token_bytes(_NONCE)
@@ -104,9 +117,11 @@ def _key_of(uow: UnitOfWork, secret_key: str, link_id: str) -> bytes:
     return key
 
 
-def _wrapped(connection: Connection, link_id: str) -> bytes | None:
-    statement = select(subject_keys.c.wrapped_key).where(subject_keys.c.link_id == link_id)
-    return connection.execute(statement).scalar_one_or_none()
+def _open(secret_key: str, wrapped: bytes, row: Row[Any]) -> Opened:
+    key = _unwrap(secret_key, row.link_id, wrapped)
+    opened = json.loads(_decrypt(key, row.nonce, row.ciphertext, _about(row.link_id, row.id)))
+    commitment = Commitment(row.id, _commit(bytes.fromhex(opened["salt"]), opened["content"]))
+    return Opened(row.id, row.link_id, row.kind, from_millis(row.recorded_at), opened["content"], commitment)
 
 
 def _unwrap(secret_key: str, link_id: str, wrapped: bytes) -> bytes:
@@ -127,9 +142,7 @@ def _decrypt(key: bytes, nonce: bytes, sealed: bytes, about: bytes) -> bytes:
     try:
         return AESGCM(key).decrypt(nonce, sealed, about)
     except InvalidTag as error:
-        raise Misconfigured(
-            "Evidence does not open: CONNECTOR_SECRET_KEY is not the one it was kept under, or the row was changed."
-        ) from error
+        raise Misconfigured(DOES_NOT_OPEN) from error
 
 
 def _about(link_id: str, evidence_id: str) -> bytes:

@@ -14,6 +14,7 @@ from connector.errors import NotFound
 from connector.flows.access import permit
 from connector.flows.consent.ending import invalidate, revoke, withdraw
 from connector.flows.consent.holding import hold, release
+from connector.flows.consent.looking import disclose_evidence
 from connector.flows.consent.preview import preview
 from connector.flows.consent.record import record
 from connector.flows.consent.words import LinkChange, Receipt, RecordConsent, WithdrawConsent
@@ -26,6 +27,8 @@ from connector.web.api_consent_models import (
     ConsentIn,
     EntryList,
     EntryOut,
+    EvidenceList,
+    EvidenceOut,
     GrantOut,
     HoldIn,
     LinkList,
@@ -151,6 +154,22 @@ def show_link(call: Call) -> LinkOut:
     return _link(view)
 
 
+def open_evidence(call: Call) -> EvidenceList:
+    """What shows the answers of a link, readable; that it was looked at is an entry of the ledger."""
+    shown = disclose_evidence(call.ctx, call.text("link_id"), actor_of(call.principal))
+    items = [
+        EvidenceOut(
+            id=each.piece.evidence_id,
+            kind=each.piece.kind,
+            recorded_at=format_time(each.piece.recorded_at),
+            content=dict(each.piece.content),
+            is_genuine=each.is_genuine,
+        )
+        for each in shown
+    ]
+    return EvidenceList(items=items)
+
+
 def withdraw_link(call: Call) -> ReceiptOut:
     """Undoes a link for the customer; never refused."""
     body = cast(WithdrawIn, call.body)
@@ -274,6 +293,10 @@ OPERATIONS = (
         "list_links", "GET", "/links", "Links of an account or a contact", list_links, LinkList, LinkQuery, tag="links",
     ),
     Operation("show_link", "GET", "/links/<link_id>", "One link", show_link, LinkOut, tag="links"),
+    Operation(
+        "open_evidence", "GET", "/links/<link_id>/evidence", "What shows the answers of a link", open_evidence,
+        EvidenceList, tag="links",
+    ),
     _post("withdraw_link", "withdraw", "Undo a link for the customer", withdraw_link, WithdrawIn),
     _post("hold_link", "hold", "Let a link rest", hold_link, HoldIn),
     _post("release_link", "release", "Lift a hold", release_link, HoldIn),

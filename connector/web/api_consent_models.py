@@ -139,6 +139,22 @@ class EntryList(BaseModel):
     next: str | None
 
 
+class EvidenceOut(BaseModel):
+    """A piece of evidence, opened; `content` holds personal data: the wording, the customer's words, who and when."""
+
+    id: str
+    kind: str
+    recorded_at: str | None
+    content: dict[str, Any]
+    is_genuine: bool = Field(description="Whether it is what the ledger committed to when it was taken down")
+
+
+class EvidenceList(BaseModel):
+    """The evidence of one link, oldest first; empty once it was shredded."""
+
+    items: list[EvidenceOut]
+
+
 class LinkQuery(BaseModel, extra="forbid"):
     """Whose links; one of the two."""
 

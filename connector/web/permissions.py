@@ -23,6 +23,7 @@ class Permission(StrEnum):
     LINKS_HOLD = "links.hold"
     LINKS_REVOKE = "links.revoke"
     LINKS_INVALIDATE = "links.invalidate"
+    EVIDENCE_OPEN = "evidence.open"
     REPORTS_READ = "reports.read"
     SOURCES_READ = "sources.read"
     OPERATE = "operate"
@@ -41,7 +42,7 @@ _AGENT = frozenset(
 
 ROLES: Mapping[Role, frozenset[Permission]] = {
     Role.AGENT: _AGENT,
-    Role.PRIVACY: _AGENT | {P.LINKS_REVOKE},
+    Role.PRIVACY: _AGENT | {P.LINKS_REVOKE, P.EVIDENCE_OPEN},
     Role.ADMIN: _AGENT | {P.CASES_CREATE, P.LINKS_REVOKE, P.OPERATE, P.MANAGE_PEOPLE},
     Role.REPORTER: frozenset({P.CASES_READ, P.REPORTS_READ, P.SOURCES_READ, P.ACCOUNT}),
     Role.INGEST: frozenset({P.CASES_CREATE}),
@@ -108,6 +109,7 @@ RULES: Mapping[str, Permission | str] = {
     "api.list_consent_records": P.CONSENT_READ,
     "api.list_links": P.CONSENT_READ,
     "api.show_link": P.CONSENT_READ,
+    "api.open_evidence": P.EVIDENCE_OPEN,
     "api.withdraw_link": P.LINKS_WITHDRAW,
     "api.hold_link": P.LINKS_HOLD,
     "api.release_link": P.LINKS_HOLD,

@@ -308,6 +308,12 @@ def test_the_wording_to_read_out_is_printed_with_its_notice(terminal: Terminal) 
     assert "notice" in answer.stderr
 
 
+def test_evidence_of_a_link_that_is_not_there_is_said(terminal: Terminal) -> None:
+    answer = terminal("consent", "evidence", "--link", "lnk_none", "--by", "officer-1")
+    assert (answer.exit_code, answer.stdout) == (2, "")
+    assert "no such link" in answer.stderr
+
+
 def test_a_fresh_ledger_is_unbroken(terminal: Terminal) -> None:
     assert "unbroken" in terminal("ledger", "verify").stdout
 

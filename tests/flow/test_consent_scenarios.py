@@ -701,11 +701,20 @@ def test_an_unclear_disconnect_me_counts_as_one_when_nobody_reads_it(desk: Desk,
 def test_a_privacy_officer_reads_what_was_shown_and_said_and_that_is_noted(desk: Desk) -> None:
     account = desk.account("grace_p")
     link_id = desk.yes(account).first.link_id
-    (opened,) = consent.disclose_evidence(desk.ctx, link_id, PRIVACY)
-    assert opened.content["wording"] == script(desk).text
-    assert (opened.content["customer_words"], opened.content["reference"]) == ("Yes, that is fine", "call-1")
+    (shown,) = consent.disclose_evidence(desk.ctx, link_id, PRIVACY)
+    content = shown.piece.content
+    assert content["wording"] == script(desk).text
+    assert (content["customer_words"], content["reference"]) == ("Yes, that is fine", "call-1")
+    assert (content["account"], content["contact"], content["handle"]) == (account, ADA, None)
+    assert shown.is_genuine
     (view,) = consent.show(desk.ctx, profile_id=account)
     assert [change.type for change in view.timeline] == ["granted", "disclosed"]
+
+
+def test_evidence_tells_which_handle_was_spoken_of(desk: Desk) -> None:
+    link_id = desk.yes(None, network="x", handle="@Grace_P").first.link_id
+    (shown,) = consent.disclose_evidence(desk.ctx, link_id, PRIVACY)
+    assert (shown.piece.content["handle"], shown.piece.content["contact"]) == ("x @Grace_P", ADA)
 
 
 def test_evidence_is_shredded_three_years_after_the_link_ended_and_the_ledger_stays(

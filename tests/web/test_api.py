@@ -194,6 +194,24 @@ def test_consent_opens_the_gate_and_withdrawal_closes_it(site: Site, seed: Seed)
     assert records[-1]["body"]
 
 
+def test_evidence_is_opened_by_a_privacy_officer_and_each_look_is_an_entry(site: Site, seed: Seed) -> None:
+    """And nobody else's key opens it; what it holds is kept nowhere else."""
+    ids = small_world(seed)
+    told = consent(site, ids["unknown"], TOMAS)
+    link = site.api("POST", "/consent/records", role="agent", json=told).json["link"]
+    before = count(site, ledger)
+    for role in ("agent", "admin", "reporter", "ingest"):
+        assert site.api("GET", f"/links/{link}/evidence", role=role).status_code == 403
+    assert count(site, ledger) == before
+    [shown] = site.api("GET", f"/links/{link}/evidence", role="privacy").json["items"]
+    assert shown["is_genuine"]
+    assert (shown["kind"], shown["content"]["customer_words"]) == ("agent_phone", "yes, please")
+    assert (shown["content"]["account"], shown["content"]["contact"]) == (ids["unknown"], TOMAS)
+    [entry] = site.api("GET", f"/consent/records?link={link}", role="privacy").json["items"][1:]
+    assert (entry["type"], count(site, ledger), count(site, idempotency)) == ("disclosed", before + 1, 0)
+    assert site.api("GET", "/links/lnk_none/evidence", role="privacy").json["code"] == "not_found"
+
+
 def test_a_link_can_be_held_released_revoked_and_invalidated(site: Site, seed: Seed) -> None:
     """Each by whom the rules allow."""
     ids = small_world(seed)

@@ -15,12 +15,13 @@ from connector.flows.consent.holding import (
     review_bindings,
     signal_of,
 )
-from connector.flows.consent.looking import LinkView, PurposeView, Script, ask_script, disclose_evidence, show
+from connector.flows.consent.looking import LinkView, PurposeView, Script, Shown, ask_script, disclose_evidence, show
 from connector.flows.consent.merging import bind_account, follow_merge, follow_merge_in
 from connector.flows.consent.preview import Preview, Standstill, Writing, preview
 from connector.flows.consent.publishing import publish_notices
 from connector.flows.consent.record import prove, record, record_in
 from connector.flows.consent.upkeep import UpkeepReport, expire_due
+from connector.flows.consent.verifying import verify
 from connector.flows.consent.words import LinkChange, NetworkSignal, Receipt, RecordConsent, WithdrawConsent
 
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "Receipt",
     "RecordConsent",
     "Script",
+    "Shown",
     "Standstill",
     "UpkeepReport",
     "WithdrawConsent",
@@ -59,6 +61,7 @@ __all__ = [
     "revoke",
     "show",
     "signal_of",
+    "verify",
     "withdraw",
     "withdraw_in",
 ]

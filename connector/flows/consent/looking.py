@@ -7,12 +7,13 @@ from datetime import datetime
 
 from connector.domain.channels import Channel
 from connector.domain.consent import Actor, ActorKind, Grant, GrantState, LinkRecord, LinkState
-from connector.errors import Forbidden, InputInvalid, Misconfigured, NotFound
-from connector.flows.consent.acts import change_of, moment_of
+from connector.errors import Forbidden, InputInvalid, Misconfigured
+from connector.flows.consent.acts import change_of, known_link, moment_of
+from connector.flows.consent.verifying import DISCLOSED, committed
 from connector.flows.consent.words import LinkChange
 from connector.flows.context import Context
 from connector.store import ledger, vault
-from connector.store.consent import link_by_id, links_of_contact, links_of_pair, links_of_profile
+from connector.store.consent import links_of_contact, links_of_pair, links_of_profile
 from connector.store.ledger import NewEntry
 from connector.store.vault import Opened
 
@@ -45,6 +46,14 @@ class LinkView:
     def in_force(self) -> bool:
         """Whether it is active and does not rest; the gate still asks for purpose, proof and time."""
         return self.record.state is LinkState.ACTIVE and not self.record.holds
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A piece of evidence, readable, and whether it is what the ledger committed to when it was taken down."""
+
+    piece: Opened
+    is_genuine: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,26 +110,27 @@ def ask_script(ctx: Context, channel: Channel, lang: str, network: str = "", *, 
     return Script(notice.id, notice.version, notice.lang, notice.rendered(ctx.company), tuple(purposes), labels)
 
 
-def disclose_evidence(ctx: Context, link_id: str, actor: Actor) -> list[Opened]:
+def disclose_evidence(ctx: Context, link_id: str, actor: Actor) -> list[Shown]:
     """The link's evidence, readable; that it was looked at is an entry of the ledger. For privacy officers.
 
-    Raises Forbidden for anybody else, NotFound for a link that does not exist.
+    Raises Forbidden for anybody else, NotFound for a link that does not exist, Misconfigured where the secret key is
+    not the one that the evidence was kept under.
     """
     if actor.kind is not ActorKind.PRIVACY:
         raise Forbidden("Only a privacy officer opens evidence.")
     with ctx.store.begin() as uow:
         ledger.take_turn(uow)
-        link = link_by_id(uow.connection, link_id)
-        if link is None:
-            raise NotFound("There is no such link.")
+        link = known_link(uow, link_id)
         opened = vault.open_evidence(uow.connection, ctx.secret_key, link_id)
+        told = {each for entry in ledger.entries_of_links(uow.connection, [link_id]) for each in committed(entry)}
+        shown = [Shown(each, each.commitment in told) for each in opened]
         facts = {
             "actor": {"t": actor.kind.value, "ref": actor.ref},
             "state": link.state.value,
             "evidence": [{"id": each.evidence_id, "com": each.commitment.digest} for each in opened],
         }
-        ledger.append(uow, NewEntry("disclosed", link_id, facts=facts), moment_of(ctx))
-    return opened
+        ledger.append(uow, NewEntry(DISCLOSED, link_id, facts=facts), moment_of(ctx))
+    return shown
 
 
 def _purpose(ctx: Context, grant: Grant, now: datetime) -> PurposeView:

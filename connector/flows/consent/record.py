@@ -257,7 +257,11 @@ class _Answer:
 
     def seal(self, uow: UnitOfWork) -> vault.Commitment:
         told = self.command.evidence
+        spoken = self.command.profile_id is None
         content = {
+            "account": self.link.profile_id,
+            "contact": self.link.contact_id,
+            "handle": f"{self.command.network} {self.command.handle}" if spoken else None,
             "wording": told.wording,
             "lang": self.command.lang,
             "answers": {name: str(answer) for name, answer in self.command.answers.items()},
