@@ -349,6 +349,16 @@ def test_a_handle_nobody_has_seen_waits_ninety_days_for_its_account(desk: Desk, 
     assert (desk.links()[0].state, desk.reason(waiting.profile_id)) == ("expired", "grant_expired")
 
 
+def test_a_handle_whose_account_shows_up_too_late_is_bound_to_nothing(desk: Desk, clock: FakeClock) -> None:
+    """Also where the round of the clock was late itself, as after days without a worker."""
+    consent.record(desk.ctx, desk.answer(None, ADA, SERVICE_YES, network="x", handle="@late_bird"))
+    clock.move(days=95)
+    account = desk.account("late_bird")
+    report = consent.expire_due(desk.ctx)
+    assert (report.never_seen, report.bound) == (1, 0)
+    assert desk.reason(account) == "no_link"
+
+
 def test_a_handle_moves_to_its_account_when_that_shows_up(desk: Desk) -> None:
     consent.record(desk.ctx, desk.answer(None, ADA, SERVICE_YES, network="x", handle="@late_bird"))
     (waiting,) = desk.links()

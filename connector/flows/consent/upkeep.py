@@ -73,8 +73,8 @@ def expire_due(ctx: Context, limit: int = BATCH) -> UpkeepReport:
         "stale": _mark_stale,
         "reviews_run_out": _end_reviews,
         "accounts_gone": _end_gone,
+        "never_seen": _end_unbound,  # first: what waited too long is bound to nobody any more
         "bound": _bind,
-        "never_seen": _end_unbound,
         "shredded": _shred,
     }
     done: dict[str, int] = {}
