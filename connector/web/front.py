@@ -18,6 +18,7 @@ import structlog
 from a2wsgi import WSGIMiddleware
 
 from connector.flows.receive import Answer, Authentic, Outcome, Receiver
+from connector.web.loggable import loggable
 
 log = structlog.get_logger()
 
@@ -36,8 +37,6 @@ DRAIN_BYTES = 4 * 1024 * 1024
 DRAIN_SECONDS = 2.0
 BUFFERED_BYTES = 256 * 1024 * 1024
 WAITING_REQUESTS = 2000
-SECRET_SEGMENTS = frozenset({"c", "m", "deletions"})
-"""What follows these in a path is a token, and no token is logged."""
 
 TOO_LARGE = Answer(413, body=b"The body is too large.")
 TOO_SLOW = Answer(408, body=b"The body did not come in time.")
@@ -207,14 +206,6 @@ class Front:
     def _release(self, size: int) -> None:
         self._buffered -= size
         self._waiting -= 1
-
-
-def loggable(path: str) -> str:
-    """The path with every token in it blotted out."""
-    parts = path.split("/")
-    return "/".join(
-        "…" if before in SECRET_SEGMENTS else part for before, part in zip(["", *parts], parts, strict=False)
-    )
 
 
 def _value(headers: list[tuple[str, str]], name: str) -> str | None:

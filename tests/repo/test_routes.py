@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from connector.web.loggable import WORDS
 from connector.web.permissions import PUBLIC, ROLES, RULES, Permission, rule_of
 from tests.web.conftest import Site, site
 
@@ -24,6 +25,12 @@ def test_every_rule_has_a_route(site: Site) -> None:
     known = {rule.endpoint for rule in site.app.url_map.iter_rules()}
     gone = [name for name in RULES if name not in known and not name.endswith(".*")]
     assert gone == []
+
+
+def test_the_log_knows_the_words_of_every_address(site: Site) -> None:
+    """Else it would blot them out; what it does not know may be personal."""
+    parts = {part for rule in site.app.url_map.iter_rules() for part in rule.rule.split("/") if "<" not in part}
+    assert parts <= WORDS
 
 
 def test_only_these_addresses_are_public() -> None:

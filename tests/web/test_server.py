@@ -22,6 +22,7 @@ from connector.errors import Misconfigured
 from connector.flows.receive import Receiver
 from connector.store.unit_of_work import Store
 from connector.web import front, protocol
+from connector.web.loggable import loggable
 from connector.web.server import Serving
 from tests.conftest import FakeClock
 from tests.web.intake import BODY, CAP, NOW, PUBLIC_URL, Ask, signed, source, sources
@@ -242,13 +243,30 @@ def test_a_client_that_leaves_harms_nobody(site: Site) -> None:
     ("path", "logged"),
     [
         ("/c/abc123", "/c/…"),
-        ("/m/abc/answers", "/m/…/answers"),
+        ("/m/abc/withdraw", "/m/…/withdraw"),
         ("/privacy/deletions/f00", "/privacy/deletions/…"),
-        ("/cases/1", "/cases/1"),
+        ("/api/v1/contacts/ada.field@example.com/history", "/api/v1/contacts/…/history"),
+        ("/api/v1/contacts/441632960777/history", "/api/v1/contacts/…/history"),
+        ("/profiles/@ada_field/ask", "/profiles/…/ask"),
+        ("/Ada Field", "/…"),
+        ("/cases/adafield", "/cases/…"),
+        ("/webhooks/not a source", "/webhooks/…"),
     ],
 )
-def test_no_token_is_logged(path: str, logged: str) -> None:
-    assert front.loggable(path) == logged
+def test_no_token_and_nothing_that_may_be_personal_is_logged(path: str, logged: str) -> None:
+    assert loggable(path) == logged
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/", "/inbox", "/webhooks/facebook_page", "/reports/first-response", "/admin/deliveries/42", "/static/app.css",
+        "/cases/6e68b1b0-ddd4-5c6f-b3fd-ab842df0937d", "/contacts/003SB0000000001YAA/ask",
+        "/api/v1/links/lnk_WEA0oYk6g1paIBCzWmdPBg/withdraw",
+    ],
+)  # fmt: skip
+def test_addresses_and_ids_of_ours_are_logged_as_they_are(path: str) -> None:
+    assert loggable(path) == path
 
 
 def test_a_port_in_use_is_a_wrong_setting(site: Site) -> None:
