@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import AliasChoices, BaseModel, Field, model_validator
+from pydantic import AliasChoices, BaseModel, Field, StrictBool, model_validator
 
 from connector.domain.consent import AGENT_METHODS, Answer, HoldReason, Method
 from connector.flows.consent.preview import Standstill
@@ -40,7 +40,7 @@ class ConsentIn(BaseModel, extra="forbid"):
     contact_id: str
     method: Method = Field(json_schema_extra={"enum": [*map(str, sorted(AGENT_METHODS))]})
     notice: NoticeRef
-    answers: dict[str, bool | Answer] = Field(
+    answers: dict[str, StrictBool | Answer] = Field(
         description="Per purpose: yes, no, not_now; true and false are yes and no"
     )
     evidence: EvidenceIn

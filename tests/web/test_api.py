@@ -194,6 +194,18 @@ def test_consent_opens_the_gate_and_withdrawal_closes_it(site: Site, seed: Seed)
     assert records[-1]["body"]
 
 
+@pytest.mark.parametrize("said", ["on", "y", "t", "True", 1, 1.0, "YES", "off", 0, None, ["yes"]])
+def test_an_answer_is_one_of_the_words_and_nothing_like_it(site: Site, seed: Seed, said: object) -> None:
+    """Whatever a program's own true is spelt like, no customer said yes by it."""
+    ids = small_world(seed)
+    before = count(site, ledger)
+    told = consent(site, ids["unknown"], TOMAS, answers={"service": said})
+    answer = site.api("POST", "/consent/records", role="agent", json=told)
+    assert (answer.status_code, answer.json["code"]) == (422, "input_invalid")
+    assert "body.answers.service" in answer.json["detail"]
+    assert count(site, ledger) == before
+
+
 def test_evidence_is_opened_by_a_privacy_officer_and_each_look_is_an_entry(site: Site, seed: Seed) -> None:
     """And nobody else's key opens it; what it holds is kept nowhere else."""
     ids = small_world(seed)
