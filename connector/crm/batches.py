@@ -1,20 +1,37 @@
-"""Sends up to 200 records in one call, and finds the one record that makes a whole call fail."""
+"""Sends up to 200 records in one call, finds the one record that makes a whole call fail, and sends fewer at once where
+the org's own automation cannot take so many."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from connector.crm.classify import WireFault, as_error, outcome_of
+from connector.crm.classify import WireFault, as_error, is_too_much, outcome_of
 from connector.crm.port import Outcome, Record, RowResult
 
 BATCH = 200
 MOST_CALLS = 40
 """Calls spent on one batch whose whole is refused: four poison records; what is left then waits for its next turn."""
 
+FEWEST = 50
+"""Records in a call below which it is not made smaller for the org's triggers: then it is for their admin to mend."""
+
 Send = Callable[[Sequence[Record]], list[RowResult]]
 
 
 def send_rows(send: Send, rows: Sequence[Record]) -> list[RowResult]:
+    """One result per row, in order; records that were too many at once for the org's triggers go again in halves."""
+    results = _send_whole(send, rows)
+    heavy = [at for at, result in enumerate(results) if is_too_much(result)]
+    if len(heavy) < 2 * FEWEST:
+        return results
+    middle = len(heavy) // 2
+    for half in (heavy[:middle], heavy[middle:]):
+        for at, result in zip(half, send_rows(send, [rows[at] for at in half]), strict=True):
+            results[at] = result
+    return results
+
+
+def _send_whole(send: Send, rows: Sequence[Record]) -> list[RowResult]:
     """One result per row, in order. Where the whole call is refused for a record, halving isolates it.
 
     Each halving asks for one half only: if that passes, the poison is in the other. What was set aside goes in one call

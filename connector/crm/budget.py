@@ -55,6 +55,10 @@ class Meter:
         if told is not None and told.tzinfo is not None:
             self._ahead = told - system_clock()
 
+    def ahead(self) -> float:
+        """Seconds by which the org's clock is ahead of this machine's; 0 before the first answer."""
+        return self._ahead.total_seconds()
+
     def now(self) -> datetime:
         """The time by the org's clock; this machine's before the first answer."""
         return system_clock() + self._ahead

@@ -14,6 +14,9 @@ LONGEST_WAIT = 3600.0
 LIMIT_PAUSE = 900.0
 """Seconds to wait at the daily limit when the org names none: it is a rolling 24 hours, so a little comes back soon."""
 
+CONCURRENT_PAUSE = 20.0
+"""Seconds to wait where too many long calls run in the org at once: the same error code, and over in moments."""
+
 OUTCOMES: dict[str, Outcome] = {
     code: outcome
     for outcome, codes in {
@@ -41,6 +44,9 @@ OUTCOMES: dict[str, Outcome] = {
 _SECURITY_POLICY = "TXN_SECURITY_"
 _SESSION_ENDED = frozenset({"INVALID_SESSION_ID", "SESSION_EXPIRED", "INVALID_AUTH_HEADER"})
 _MISSING_PARENT = "foreign key external id"
+_LOCK_IN_A_TRIGGER = "UNABLE_TO_LOCK_ROW"
+_TOO_MUCH_AT_ONCE = "System.LimitException"
+_CONCURRENT = "concurrent"
 _BUSY = frozenset({406, 408, 420, 425, 429, 500, 502, 503, 504})
 
 
@@ -109,10 +115,7 @@ def as_error(fault: WireFault, doing: str, cure: str = GIVE_ACCESS) -> Connector
     outcome = outcome_of(fault.code)
     words = f"{fault.code or fault.status}: {fault.message}".rstrip(": ")
     if outcome is Outcome.WAIT:
-        return CrmRateLimited(
-            f"The CRM's API limit is reached ({fault.code}); writes wait until it allows more.",
-            retry_after=fault.retry_after or LIMIT_PAUSE,
-        )
+        return _limit_reached(fault)
     if fault.status in (420, 429):
         return CrmRateLimited(f"The CRM asks to slow down ({fault.status}).", retry_after=fault.retry_after)
     if fault.status in _BUSY or outcome is Outcome.RETRY:
@@ -126,6 +129,18 @@ def as_error(fault: WireFault, doing: str, cure: str = GIVE_ACCESS) -> Connector
     return CrmRejected(f"The CRM rejects {doing} ({words}).")
 
 
+def _limit_reached(fault: WireFault) -> CrmRateLimited:
+    if _CONCURRENT in fault.message.casefold():
+        return CrmRateLimited(
+            f"Too many long calls of all apps run in the CRM at once ({fault.code}); it goes on by itself.",
+            retry_after=fault.retry_after or CONCURRENT_PAUSE,
+        )
+    return CrmRateLimited(
+        f"The CRM's API limit is reached ({fault.code}); writes wait until it allows more.",
+        retry_after=fault.retry_after or LIMIT_PAUSE,
+    )
+
+
 def row_result(answer: Any) -> RowResult:
     """One row of a Collections answer as the port's result."""
     if not isinstance(answer, dict):
@@ -134,6 +149,11 @@ def row_result(answer: Any) -> RowResult:
         return RowResult(Outcome.OK, crm_id=answer.get("id"), created=bool(answer.get("created")))
     errors = answer.get("errors")
     return failed_row(errors if isinstance(errors, list) else [])
+
+
+def is_too_much(result: RowResult) -> bool:
+    """Whether the org's own triggers ran out of their limits: they see all records of a call at once."""
+    return result.outcome is Outcome.DEAD and _TOO_MUCH_AT_ONCE in (result.message or "")
 
 
 def failed_row(errors: Sequence[Any]) -> RowResult:
@@ -145,4 +165,6 @@ def failed_row(errors: Sequence[Any]) -> RowResult:
     outcome = outcome_of(code) or Outcome.DEAD
     if _MISSING_PARENT in message.casefold():
         outcome = Outcome.REMAP
+    elif outcome is Outcome.DEAD and _LOCK_IN_A_TRIGGER in message:
+        outcome = Outcome.RETRY  # a trigger or flow of the org met the lock, and tells of it under its own code
     return RowResult(outcome, code=code, message=message[:500], fields=fields)

@@ -13,12 +13,18 @@ import jwt
 
 from connector.crm.classify import WireFault, as_error
 from connector.crm.wire import CrmSession
-from connector.errors import CrmLoginFailed, CrmUnavailable, Misconfigured
+from connector.errors import ConnectorError, CrmLoginFailed, CrmRateLimited, CrmUnavailable, Misconfigured
 from connector.settings import CrmSettings, allowed_crm_host
 
 DEAD_AFTER = 3
 FIRST_PAUSE, LONGEST_PAUSE = 60.0, 3600.0
 _DEAD_GRANT = frozenset({400, 401, 403})
+_PASSING = frozenset({"unknown_error", "server_error", "temporarily_unavailable"})
+"""Errors with which the token endpoint asks to be tried again, though by a status that blames the client."""
+
+TOO_MANY_LOGINS = 300.0
+WRONG_CLOCK = 60.0
+"""Seconds between this machine's clock and the org's from which a signed assertion may be refused for its time."""
 
 CURES = {
     "invalid_client_id": "CONNECTOR_CRM_CLIENT_ID is not the consumer key of an app in this org.",
@@ -28,6 +34,9 @@ CURES = {
     "app_not_found": "Set CONNECTOR_CRM_AUDIENCE to the org's My Domain.",
     "unsupported_grant_type": "Switch the flow on in the External Client App's policies.",
     "inactive_user": "Activate the run-as user.",
+    "inactive_org": "The org is locked, suspended or has expired: only its owner or Salesforce can open it again.",
+    "invalid_app_access": "Let the run-as user use the External Client App: by its profile or permission set.",
+    "invalid_scope": "Give the External Client App the scope api.",
 }
 
 
@@ -49,12 +58,10 @@ class TokenProvider:
         session: CrmSession,
         *,
         monotonic: Callable[[], float] = time.monotonic,
-        now: Callable[[], float] = time.time,
     ) -> None:
         self._settings = settings
         self._session = session
         self._monotonic = monotonic
-        self._now = now
         self._lock = Lock()
         self._token: Token | None = None
         self._generation = 0
@@ -93,18 +100,44 @@ class TokenProvider:
         wait = self._closed_until - self._monotonic()
         if wait > 0:
             raise CrmLoginFailed(self._message(self._last_words), retry_after=wait)
+        known = self._session.ahead()
         try:
-            answer = self._session.request("POST", self._settings.token_url, **self._grant())
-            body = answer.json()
+            body = self._ask()
         except WireFault as fault:
-            if fault.status in _DEAD_GRANT:
-                cure = CURES.get(fault.code, "Check the client id, its secret or key, and the run-as user.")
-                raise self._refused(f"{fault.code or fault.status}: {fault.message}. {cure}") from fault
-            raise as_error(fault, "signing in") from fault
-        except ValueError as error:
-            raise CrmUnavailable("The CRM's token endpoint did not answer with JSON.") from error
+            # An assertion is good for minutes by the org's clock, and only its first answer tells how that goes.
+            was_wrong = abs(self._session.ahead() - known) > WRONG_CLOCK
+            if not (was_wrong and self._settings.private_key):
+                raise self._failed(fault) from fault
+            body = self._ask_again()
         self._token = self._read(body)
         return self._token
+
+    def _ask(self) -> Any:
+        answer = self._session.request("POST", self._settings.token_url, **self._grant())
+        try:
+            return answer.json()
+        except ValueError as error:
+            raise CrmUnavailable("The CRM's token endpoint did not answer with JSON.") from error
+
+    def _ask_again(self) -> Any:
+        try:
+            return self._ask()
+        except WireFault as fault:
+            raise self._failed(fault) from fault
+
+    def _failed(self, fault: WireFault) -> ConnectorError:
+        if fault.code == "rate_limit_exceeded":
+            return CrmRateLimited(
+                "The CRM takes no more logins of this user for now (rate_limit_exceeded).",
+                retry_after=fault.retry_after or TOO_MANY_LOGINS,
+            )
+        if fault.code in _PASSING:
+            words = f"{fault.code}: {fault.message}".rstrip(": ")
+            return CrmUnavailable(f"The CRM's token endpoint is busy ({words}).", retry_after=fault.retry_after)
+        if fault.status not in _DEAD_GRANT:
+            return as_error(fault, "signing in", "check CONNECTOR_CRM_URL and CONNECTOR_CRM_TOKEN_URL")
+        cure = CURES.get(fault.code, "Check the client id, its secret or key, and the run-as user.")
+        return self._refused(f"{fault.code or fault.status}: {fault.message}. {cure}")
 
     def _read(self, body: Any) -> Token:
         if not isinstance(body, dict) or not isinstance(body.get("access_token"), str):
@@ -121,7 +154,8 @@ class TokenProvider:
         if settings.private_key:
             claims = {"iss": settings.client_id, "sub": settings.username, "aud": settings.audience}
             try:
-                assertion = jwt.encode({**claims, "exp": int(self._now()) + 180}, settings.private_key, "RS256")
+                expires = int(time.time() + self._session.ahead()) + 180
+                assertion = jwt.encode({**claims, "exp": expires}, settings.private_key, "RS256")
             except (ValueError, TypeError, jwt.PyJWTError) as error:
                 raise Misconfigured("CONNECTOR_CRM_PRIVATE_KEY is not an RSA private key in PEM form.") from error
             return {"data": {"grant_type": "urn:ietf:params:oauth:grant-type:jwt-bearer", "assertion": assertion}}

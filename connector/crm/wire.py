@@ -55,6 +55,10 @@ class CrmSession(requests.Session):
         if parts.scheme == "http" and prefix not in self.adapters:
             self.mount(prefix, LoopbackAdapter(pool_maxsize=POOL))
 
+    def ahead(self) -> float:
+        """Seconds by which the org's clock is ahead of this machine's, as its last answer told."""
+        return self._meter.ahead()
+
     def request(  # type: ignore[override]  # one of thirty arguments of requests is ours to decide
         self, method: str, url: str, *, headers: Mapping[str, str] | None = None, **options: Any
     ) -> requests.Response:
@@ -104,8 +108,12 @@ def _json(answer: requests.Response) -> object:
 def _why(error: requests.RequestException) -> str:
     if isinstance(error, requests.exceptions.SSLError):
         return _why_not_trusted(str(error))
+    if isinstance(error, requests.exceptions.ProxyError):
+        return "the proxy that HTTPS_PROXY or HTTP_PROXY names does not let it through"
     if isinstance(error, requests.Timeout):
         return "timed out"
+    if "NameResolutionError" in repr(error):
+        return "no such name is known"
     if isinstance(error, requests.exceptions.ChunkedEncodingError):
         return "the answer was cut off"
     return "the connection failed or was closed"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from base64 import b64decode
 from collections.abc import Iterator
@@ -67,6 +68,9 @@ def crm(stub: WireStub, hand: Hand) -> Iterator[SalesforceGateway]:
 
 def rows(*keys: str) -> list[dict[str, str]]:
     return [{KEY: key} for key in keys]
+
+
+TRIGGER = "CaseTrigger: execution of AfterUpdate caused by: "
 
 
 @pytest.mark.parametrize(
@@ -136,6 +140,56 @@ def test_a_parent_that_is_not_there_is_looked_up_though_its_code_says_field(
     stub.next(answer([{"success": False, "errors": [{"statusCode": "INVALID_FIELD", "message": words}]}]))
     (result,) = crm.upsert("Case", "Connector_Key__c", [{"Connector_Key__c": "c"}])
     assert result.outcome is Outcome.REMAP
+
+
+def test_a_lock_that_a_trigger_met_is_tried_again_though_its_code_says_trigger(
+    stub: WireStub, crm: SalesforceGateway
+) -> None:
+    words = TRIGGER + "System.DmlException: Update failed. first error: UNABLE_TO_LOCK_ROW, unable to obtain exclusive"
+    error = {"statusCode": "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", "message": words, "fields": []}
+    stub.next(answer([{"success": False, "errors": [error]}]))
+    (result,) = crm.upsert(OBJ, KEY, rows("a"))
+    assert (result.outcome, result.code) == (Outcome.RETRY, "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY")
+
+
+def slow_triggers(stub: WireStub, most: int) -> list[int]:
+    """An org whose triggers run out of their limits with more than so many records; the sizes of the calls it gets."""
+    sizes: list[int] = []
+
+    def reply(request: Request) -> Response | None:
+        stub.script.append(reply)
+        count = len(orjson.loads(request.get_data())["records"])
+        sizes.append(count)
+        error = {"statusCode": "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", "fields": [],
+                 "message": TRIGGER + "System.LimitException: Apex CPU time limit exceeded"}  # fmt: skip
+        return answer([{"success": False, "errors": [error]}] * count) if count > most else None
+
+    stub.script.append(reply)
+    return sizes
+
+
+@pytest.mark.parametrize(
+    ("most", "sizes"),
+    [(200, [200]), (100, [200, 100, 100]), (60, [200, 100, 50, 50, 100, 50, 50]), (1, [200, 100, 50, 50, 100, 50, 50])],
+)
+def test_records_that_are_too_many_at_once_for_the_orgs_triggers_go_in_halves(
+    stub: WireStub, crm: SalesforceGateway, most: int, sizes: list[int]
+) -> None:
+    seen = slow_triggers(stub, most)
+    results = crm.upsert(OBJ, KEY, rows(*(f"k{number}" for number in range(200))))
+    assert seen == sizes
+    assert {each.outcome for each in results} == {Outcome.OK if most > 1 else Outcome.DEAD}
+    assert all(each.crm_id for each in results) is (most > 1)
+
+
+def test_too_many_calls_at_once_are_over_soon_and_no_daily_limit(stub: WireStub, crm: SalesforceGateway) -> None:
+    words = "ConcurrentRequests (Concurrent API Requests) Limit exceeded."
+    stub.next(refusal(403, "REQUEST_LIMIT_EXCEEDED", words), refusal(403, "REQUEST_LIMIT_EXCEEDED", "TotalRequests"))
+    with pytest.raises(CrmRateLimited, match="at once") as soon:
+        crm.upsert(OBJ, KEY, rows("a"))
+    with pytest.raises(CrmRateLimited, match="API limit is reached") as late:
+        crm.upsert(OBJ, KEY, rows("a"))
+    assert (soon.value.retry_after, late.value.retry_after) == (20.0, 900.0)
 
 
 def test_fewer_answers_than_records_settle_none_of_them(stub: WireStub, crm: SalesforceGateway) -> None:
@@ -327,6 +381,53 @@ def test_a_jwt_bearer_is_signed_for_the_audience_and_short_lived(stub: WireStub)
     assert claims["exp"] <= time.time() + 300
 
 
+@pytest.mark.parametrize("behind", [-7200.0, 7200.0])
+def test_a_jwt_bearer_goes_by_the_orgs_clock_where_this_machines_is_wrong(stub: WireStub, behind: float) -> None:
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    pem = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    ).decode("ascii")
+    stub.clock_behind = behind
+    stub.token_answers.append(answer({"error": "invalid_grant", "error_description": "expired"}, 400))
+    gateway = SalesforceGateway(settings_for(stub.url, private_key=pem, username="u@example.org"), timeout=TIMEOUT)
+    assert gateway.fields(OBJ) is not None
+    gateway.close()
+    assertions = [parse_qs(body.decode())["assertion"][0] for _, path, _, body in stub.seen if "oauth2" in path]
+    expiries = [jwt.decode(each, options={"verify_signature": False})["exp"] for each in assertions]
+    assert abs(expiries[1] - expiries[0] + behind) < 60
+
+
+def test_a_refusal_for_another_reason_than_the_clock_is_not_tried_twice_at_once(stub: WireStub) -> None:
+    stub.token_answers.append(answer({"error": "invalid_grant", "error_description": "user hasn't approved"}, 400))
+    gateway = SalesforceGateway(settings_for(stub.url), timeout=TIMEOUT)
+    with pytest.raises(CrmLoginFailed):
+        gateway.fields(OBJ)
+    gateway.close()
+    assert gateway.calls().logins == 1
+
+
+@pytest.mark.parametrize(
+    ("error", "expected", "words"),
+    [
+        ("unknown_error", CrmUnavailable, "retry your request"),
+        ("rate_limit_exceeded", CrmRateLimited, "no more logins"),
+        ("inactive_org", CrmLoginFailed, "suspended"),
+    ],
+)
+def test_a_token_endpoint_that_asks_for_patience_blames_no_setting(
+    stub: WireStub, crm: SalesforceGateway, error: str, expected: type[ConnectorError], words: str
+) -> None:
+    stub.token_answers.append(answer({"error": error, "error_description": "retry your request"}, 400))
+    with pytest.raises(expected, match=words):
+        crm.fields(OBJ)
+
+
+def test_a_token_endpoint_that_is_not_there_is_told_as_an_address(stub: WireStub, crm: SalesforceGateway) -> None:
+    stub.token_answers.append(refusal(404, "NOT_FOUND"))
+    with pytest.raises(Misconfigured, match="check CONNECTOR_CRM_URL"):
+        crm.fields(OBJ)
+
+
 def test_a_private_key_that_is_none_is_told_as_a_setting(stub: WireStub) -> None:
     gateway = SalesforceGateway(replace(settings_for(stub.url), private_key="not a key"), timeout=TIMEOUT)
     with pytest.raises(Misconfigured, match="CONNECTOR_CRM_PRIVATE_KEY"):
@@ -415,6 +516,35 @@ def test_a_page_in_the_middle_that_lacks_records_is_no_page(stub: WireStub, crm:
     assert [next(read)["Id"], next(read)["Id"]] == ["0", "1"]
     with pytest.raises(CrmUnavailable, match="lacks records"):
         next(read)
+
+
+@pytest.mark.parametrize(
+    ("url", "proxy", "words"),
+    [
+        ("https://nobody-at-all.salesforce.com", "http://127.0.0.1:9", "the proxy that HTTPS_PROXY or HTTP_PROXY"),
+        ("http://127.0.0.1:9", "", "the connection failed or was closed"),
+    ],
+)
+def test_what_stands_between_here_and_the_org_is_named(
+    monkeypatch: pytest.MonkeyPatch, url: str, proxy: str, words: str
+) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", proxy)
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    gateway = SalesforceGateway(settings_for(url), timeout=TIMEOUT)
+    with pytest.raises(CrmUnavailable, match=words):
+        gateway.fields(OBJ)
+    gateway.close()
+
+
+def test_a_name_that_nobody_knows_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown(*_args: Any, **_kwargs: Any) -> Any:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+    gateway = SalesforceGateway(settings_for("https://misspelt.my.salesforce.com"), timeout=TIMEOUT)
+    with pytest.raises(CrmUnavailable, match="no such name is known"):
+        gateway.fields(OBJ)
+    gateway.close()
 
 
 def test_calls_are_counted_by_kind_of_path_not_by_record_or_page(stub: WireStub, crm: SalesforceGateway) -> None:
