@@ -13,6 +13,7 @@ from connector.flows.context import Context
 from connector.flows.sources import Source
 from connector.flows.submit import SOURCE, own_source
 from connector.flows.sync import fields_read
+from connector.flows.writeback import fields_written
 from connector.google_keys import google_keys
 from connector.mapping.channels import ChannelRegister, load_channels
 from connector.mapping.crm import CrmMapping, load_crm_mapping
@@ -68,7 +69,7 @@ def build_crm(settings: Settings) -> CRM | None:
 
     mapping = load_crm_mapping(settings.mappings_dir / "crm" / "salesforce.yml")
     return SalesforceGateway(
-        settings.crm, required=mapping.required(), reads=fields_read(mapping), clock=build_clock(settings)
+        settings.crm, writes=fields_written(mapping), reads=fields_read(mapping), clock=build_clock(settings)
     )
 
 

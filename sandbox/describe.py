@@ -54,7 +54,8 @@ def _field(field: Field, *, readonly: bool, audit_fields: bool) -> dict[str, Any
         "scale": field.scale if number else 0, "digits": 10 if field.type == "int" else 0, "custom": field.custom,
         "externalId": field.external_id, "unique": field.unique, "caseSensitive": field.case_sensitive,
         "idLookup": field.id_lookup or field.external_id, "nillable": nillable,
-        "defaultedOnCreate": field.default is not None or field.type == "boolean" or field.name == "OwnerId",
+        "defaultedOnCreate": field.default is not None or field.type == "boolean" or field.name == "OwnerId"
+        or (field.system and not nillable),
         "defaultValue": field.default if field.default is not None else (False if field.type == "boolean" else None),
         "createable": (writeable and field.createable) or (field.audit and audit_fields and not readonly),
         "updateable": writeable and field.updateable,

@@ -12,6 +12,7 @@ import requests
 
 from connector.crm.package import compose_zip
 from connector.crm.salesforce import SalesforceGateway
+from connector.flows.writeback import fields_written
 from connector.mapping.crm import CrmMapping, load_crm_mapping
 from connector.settings import CrmSettings, default_mappings_dir
 from sandbox.org import Config
@@ -31,7 +32,7 @@ def settings_for(url: str, **more: Any) -> CrmSettings:
 
 def gateway_to(url: str) -> SalesforceGateway:
     """A gateway to the org at this address."""
-    return SalesforceGateway(settings_for(url), required=CRM_MAPPING.required(), timeout=QUICK)
+    return SalesforceGateway(settings_for(url), writes=fields_written(CRM_MAPPING), timeout=QUICK)
 
 
 @dataclass(slots=True)

@@ -68,6 +68,16 @@ class CrmCheck:
 
 
 @dataclass(frozen=True, slots=True)
+class Writing:
+    """What is written of one object: its fields, the key first; the words that a field may be given where they are a
+    fixed list; the most letters that a field may be given where a text is cut."""
+
+    fields: tuple[str, ...]
+    words: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    lengths: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Reading:
     """What is read of one object; where it is not needed, the CRM may lack the object or some of its fields."""
 

@@ -23,7 +23,7 @@ from connector.crm.budget import Meter
 from connector.crm.checks import check_org
 from connector.crm.classify import GIVE_ACCESS, GIVE_DEPLOYING, WireFault, as_error, row_result
 from connector.crm.deploy import deploy
-from connector.crm.port import Budget, Calls, CrmCheck, Deleted, Outcome, Reading, Record, RowResult
+from connector.crm.port import Budget, Calls, CrmCheck, Deleted, Outcome, Reading, Record, RowResult, Writing
 from connector.crm.tokens import Token, TokenProvider
 from connector.crm.wire import CrmSession
 from connector.domain.clock import Clock, system_clock
@@ -47,7 +47,7 @@ class SalesforceGateway:
         self,
         settings: CrmSettings,
         *,
-        required: Mapping[str, Sequence[str]] | None = None,
+        writes: Mapping[str, Writing] | None = None,
         reads: Mapping[str, Reading] | None = None,
         clock: Clock = system_clock,
         timeout: tuple[float, float] = TIMEOUT,
@@ -55,7 +55,7 @@ class SalesforceGateway:
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._settings = settings
-        self._required = dict(required or {})
+        self._writes = dict(writes or {})
         self._reads = dict(reads or {})
         self._meter = Meter(clock)
         self._session = CrmSession(settings.url, self._meter, timeout)
@@ -192,7 +192,7 @@ class SalesforceGateway:
 
     def check(self) -> list[CrmCheck]:
         """Login, version, package, permissions and budget, each with its cure."""
-        return check_org(self, self._settings, self._required, self._reads)
+        return check_org(self, self._settings, self._writes, self._reads)
 
     def version(self) -> None:
         """Asks for the configured API version; raises Misconfigured where the org does not serve it."""

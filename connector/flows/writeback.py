@@ -10,7 +10,7 @@ from typing import Any
 
 import structlog
 
-from connector.crm.port import CRM, Record
+from connector.crm.port import CRM, Record, Writing
 from connector.domain.events import from_millis
 from connector.domain.pacing import MOST_ROWS
 from connector.errors import ConnectorError, Misconfigured
@@ -67,6 +67,24 @@ class Batch:
     def is_late(self) -> bool:
         """Whether it is too late to begin a call: this process stood still, or the CRM was slow."""
         return monotonic() - self.claimed_at > LATEST_CALL_SECONDS
+
+
+def fields_written(mapping: CrmMapping) -> dict[str, Writing]:
+    """What a record may be given, by object: for the check of the org."""
+    return {each.name: _writing(mapping, each) for each in mapping.objects.values()}
+
+
+def _writing(mapping: CrmMapping, obj: ObjectMapping) -> Writing:
+    words: dict[str, frozenset[str]] = {}
+    lengths: dict[str, int] = {}
+    for name, rule in obj.rules():
+        words[name] = words.get(name, frozenset()) | mapping.words(rule.value)
+        lengths[name] = max(lengths.get(name, 0), rule.cut or rule.longest or 0)
+    return Writing(
+        tuple(obj.written()),
+        {name: each for name, each in words.items() if each},
+        {name: most for name, most in lengths.items() if most},
+    )
 
 
 def drain_once(ctx: Context, *, flush: bool = False) -> DrainReport:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from connector.domain.channels import Channel
+from connector.domain.channels import AuthorRole, Channel, Direction, Visibility
 from connector.domain.consent import LinkState, Method
 from connector.errors import MappingInvalid
 from connector.mapping.yamlfile import Findings, Node, read_yaml
@@ -76,6 +76,10 @@ class ObjectMapping:
         parents = [_reference(name) for name in self.parents]
         return list(dict.fromkeys([self.key, *single, *self.fields, *self.once, *self.reopen, *parents]))
 
+    def rules(self) -> list[tuple[str, FieldRule]]:
+        """Every field with what it is given; one that is given something else later on stands twice."""
+        return [rule for part in (self.fields, self.once, self.reopen) for rule in part.items()]
+
 
 def _reference(relationship: str) -> str:
     """The field behind a relationship: Social_Profile__r is Social_Profile__c, and Parent is ParentId."""
@@ -120,9 +124,23 @@ class CrmMapping:
                 return each
         raise KeyError(obj)
 
-    def required(self) -> dict[str, list[str]]:
-        """The fields that the run-as user must see, by object, the key first."""
-        return {each.name: each.written() for each in self.objects.values()}
+    def words(self, value: str) -> frozenset[str]:
+        """All that may be written as this value; none where it is no fixed list."""
+        tables: dict[str, Iterable[str]] = {
+            "network": (*self.networks.values(), self.other_network),
+            "link_status": self.link_status.values(),
+            "link_method": self.link_method.values(),
+            "state": self.states.values(),
+            "origin": self.case_origins.values(),
+            "new_status": (self.new_status,),
+            "reopened_status": (self.reopened_status,),
+            "new_priority": (self.new_priority,) if self.new_priority else (),
+            "channel": Channel,
+            "direction": Direction,
+            "visibility": Visibility,
+            "author_role": AuthorRole,
+        }
+        return frozenset(str(word) for word in tables.get(value, ()))
 
 
 def load_crm_mapping(path: Path) -> CrmMapping:

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 from connector.crm.package import compose_zip
-from connector.crm.port import CRM, Outcome
+from connector.crm.port import CRM, Outcome, Writing
 from connector.crm.salesforce import SalesforceGateway
 from sandbox.org import Config
 from tests.crm_org import QUICK, TestOrg, running_org, settings_for
@@ -49,7 +49,7 @@ def place(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> It
     """A fresh org of each kind."""
     if request.param == "recorded answers":
         with wire_stub() as stub:
-            gateway = SalesforceGateway(settings_for(stub.url), required={OBJ: [KEY]}, timeout=QUICK)
+            gateway = SalesforceGateway(settings_for(stub.url), writes={OBJ: Writing((KEY,))}, timeout=QUICK)
             yield Place(gateway, stub)
             gateway.close()
         return

@@ -6,11 +6,13 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from connector.demo.place import CLIENT_ID, Place, open_place
 from sandbox.org import Config
+from sandbox.schema import Field
 from sandbox.server import SandboxServer
 from tests.flow.test_commands import Terminal
 
@@ -111,6 +113,37 @@ def test_check_names_what_is_wrong_with_the_org_and_the_cure(
     assert answer.exit_code == 1
     assert any(words in line and cure in line for line in answer.stdout.splitlines()), answer.stdout
     assert "Traceback" not in answer.output
+
+
+def _with(server: SandboxServer, obj: str, name: str, **changed: Any) -> None:
+    item = server.org.schema.objects[obj]
+    before = item.fields.get(name) or Field(name, "string", name, 80, custom=True)
+    server.org.schema.put(item.with_fields(replace(before, **changed)))
+
+
+@pytest.mark.parametrize(
+    ("obj", "field", "changed", "words", "cure"),
+    [
+        ("Case", "Status", {"values": ("Open", "Closed")}, "Status has no value New", "salesforce.yml: Open, Closed."),
+        ("Case", "Priority", {"values": ("P1", "P2")}, "Priority has no value Medium", "salesforce.yml: P1, P2."),
+        ("Case", "Origin", {"values": ("Phone",)}, "Origin has no value Email, Web", "in the org's setup"),
+        ("Social_Profile__c", "Network__c", {"values": ("x", "other")}, "has no value amazon", "connector crm install"),
+        ("Case", "Region__c", {"required": True}, "needs Region__c", "default value"),
+        ("Social_Profile__c", "Handle__c", {"length": 80}, "Handle__c takes 80 letters", "Write 80 for it"),
+    ],
+)
+def test_check_foretells_what_the_org_would_refuse_of_every_record(
+    terminal: Terminal, server: SandboxServer, obj: str, field: str, changed: dict[str, Any], words: str, cure: str
+) -> None:
+    terminal("crm", "install")
+    _with(server, obj, field, **changed)
+    answer = terminal("check")
+    assert answer.exit_code == 1
+    told = [line for line in answer.stdout.splitlines() if line.startswith("PROBLEM")]
+    assert len(told) == 1, answer.stdout
+    assert f"CRM object {obj}" in told[0]
+    assert words in told[0]
+    assert cure in told[0]
 
 
 @pytest.mark.parametrize("wrong", [_nothing, _wrong_secret, _maintenance, _unreachable])

@@ -16,6 +16,7 @@ from connector.crm.package import NAMESPACE, compose_zip, package_root
 from connector.domain.channels import AuthorRole, Channel, Direction, Visibility
 from connector.errors import Misconfigured
 from connector.flows.sync import fields_read
+from connector.flows.writeback import fields_written
 from connector.mapping.crm import load_crm_mapping
 from connector.settings import default_mappings_dir
 from tests.repo.metadata_wsdl import problems_in
@@ -223,7 +224,7 @@ def test_the_integration_may_see_and_edit_just_what_the_connector_reads_and_writ
     read = {
         f"{name}.{IN_AN_ADDRESS.sub('MailingAddress', field)}" for name, fields in needed.items() for field in fields
     }
-    written = {f"{name}.{field}" for name, fields in mapping.required().items() for field in fields}
+    written = {f"{name}.{field}" for name, each in fields_written(mapping).items() for field in each.fields}
     assert {"Case.Subject", "Case.ParentId", "Case.Social_Profile__c", "Channel_Interaction__c.Case__c"} < written
     granted = _granted("Cross_Channel_Integration")
     keys = {f"{each.name}.{each.key}" for each in mapping.objects.values() if each.kind != "case"}

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from werkzeug.wrappers import Request, Response
 
-from connector.crm.port import Outcome, Reading
+from connector.crm.port import Outcome, Reading, Writing
 from connector.crm.salesforce import SalesforceGateway
 from connector.errors import (
     ConnectorError,
@@ -458,8 +458,8 @@ def test_a_failed_deployment_is_told_in_the_orgs_words(stub: WireStub, crm: Sale
 
 
 def test_check_names_what_is_missing_and_the_cure(stub: WireStub) -> None:
-    required = {OBJ: [KEY, "Nowhere__c"], "Missing__c": ["K__c"]}
-    gateway = SalesforceGateway(settings_for(stub.url), required=required, timeout=TIMEOUT)
+    writes = {OBJ: Writing((KEY, "Nowhere__c")), "Missing__c": Writing(("K__c",))}
+    gateway = SalesforceGateway(settings_for(stub.url), writes=writes, timeout=TIMEOUT)
     wrong = {each.name: each for each in gateway.check() if not each.ok}
     gateway.close()
     assert "Nowhere__c" in wrong[f"CRM object {OBJ}"].detail
