@@ -114,8 +114,9 @@ def _shape(obj: str, described: Described, writing: Writing) -> Iterator[tuple[s
     for field, most in writing.lengths.items():
         length = described.get(field, {}).get("length")
         if isinstance(length, int) and 0 < length < most:
-            yield f"{field} takes {length} letters, and is given up to {most}", (
-                f"Write {length} for it in mappings/crm/salesforce.yml, or make the field longer."
+            yield (
+                f"{field} takes {length} letters, and is given up to {most}",
+                (f"Write {length} for it in mappings/crm/salesforce.yml, or make the field longer."),
             )
 
 
