@@ -75,7 +75,8 @@ def _as_text(item: Field, value: Any) -> str | None:
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         raise _wrong_type(item, value)
     text = value if isinstance(value, str) else str(value)
-    if item.length and len(text) > item.length:
+    # Salesforce counts as Java does: a character beyond the basic plane, such as most emoji, is two.
+    if item.length and len(text.encode("utf-16-le", "surrogatepass")) // 2 > item.length:
         raise RowRefused(
             "STRING_TOO_LONG",
             f"{item.label}: data value too large: {text[: item.length]} (max length={item.length})",

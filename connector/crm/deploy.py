@@ -22,7 +22,8 @@ def deploy(
     rest: Rest, package: bytes, *, check_only: bool, sleep: Callable[[float], None], monotonic: Callable[[], float]
 ) -> list[str]:
     """The messages of the components once the deployment has succeeded; CrmRejected with the org's words otherwise."""
-    options = {"checkOnly": check_only, "rollbackOnError": True, "singlePackage": True, "testLevel": "NoTestRun"}
+    # No testLevel: a production org refuses NoTestRun, and by itself runs no tests for a package without Apex.
+    options = {"checkOnly": check_only, "rollbackOnError": True, "singlePackage": True}
     settings = RequestField("entity_content", orjson.dumps({"deployOptions": options}))
     settings.make_multipart(content_type="application/json")
     body, content_type = encode_multipart_formdata([settings, ("file", ("package.zip", package, "application/zip"))])
@@ -31,7 +32,7 @@ def deploy(
     details = answer.get("details") or {}
     if answer.get("success") is not True:
         words = "; ".join(_failures(details)) or answer.get("errorMessage") or answer.get("status")
-        raise CrmRejected(f"The CRM did not take the package: {words}.")
+        raise CrmRejected(f"The CRM did not take the package and changed nothing: {words}.")
     rows = [each for each in _rows(details, "componentSuccesses") if each.get("fullName") != "package.xml"]
     return [_message(each, check_only=check_only) for each in rows]
 

@@ -21,6 +21,7 @@ def start() -> Response:
     if upload is None:
         raise ApiError(400, "INVALID_INPUT", "The request needs a multipart part named file with the zip")
     options = _options()
+    _check_production(options)
     deploy_id = deploy(org(), upload.read(), options)
     base = f"{base_url()}/metadata/deployRequest/{deploy_id}"
     return answer({"id": deploy_id, "url": base, "validatedDeployRequestId": None, "deployOptions": options}, 201)
@@ -40,6 +41,19 @@ def status(deploy_id: str) -> Response:
     elif request.args.get("includeDetails", "").lower() != "true":
         result.pop("details")
     return answer({"id": deploy_id, "deployOptions": found["options"], "deployResult": result})
+
+
+def _check_production(options: dict[str, Any]) -> None:
+    """A production org runs what tests it must, and leaves nothing half done."""
+    with org().db.transaction():
+        row = org().db.one("SELECT IsSandbox FROM Organization")
+    if row is None or row[0]:
+        return
+    if options.get("testLevel") == "NoTestRun":
+        words = "testLevel of NoTestRun cannot be used in production organizations"
+        raise ApiError(400, "INVALID_OPERATION", words)
+    if options.get("rollbackOnError") is not True:
+        raise ApiError(400, "INVALID_OPERATION", "rollbackOnError must be true in production organizations")
 
 
 def _options() -> dict[str, Any]:

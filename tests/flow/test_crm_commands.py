@@ -54,6 +54,34 @@ def test_a_second_installation_changes_nothing(terminal: Terminal, server: Sandb
     assert server.org.schema.objects == schema
 
 
+def test_a_production_org_takes_the_package_too(terminal: Terminal, server: SandboxServer) -> None:
+    with server.org.db.transaction():
+        server.org.db.run("UPDATE Organization SET IsSandbox = 0")
+    assert terminal("crm", "install", "--dry-run").exit_code == 0
+    assert terminal("crm", "install").exit_code == 0
+    assert server.org.schema.find("Social_Profile__c") is not None
+
+
+def test_an_org_that_has_a_field_of_ours_as_another_kind_tells_which_and_stays_as_it_was(
+    terminal: Terminal, server: SandboxServer
+) -> None:
+    _with(server, "Case", "Channel__c", type="string", length=80)
+    answer = terminal("crm", "install")
+    assert answer.exit_code == 1
+    assert "changed nothing: CustomField Case.Channel__c" in answer.stderr
+    assert server.org.schema.find("Social_Profile__c") is None
+
+
+def test_an_org_that_has_half_of_the_package_gets_the_other_half(terminal: Terminal, server: SandboxServer) -> None:
+    terminal("crm", "install")
+    schema = server.org.schema
+    case = schema.objects["Case"]
+    schema.put(replace(case, fields={name: each for name, each in case.fields.items() if name != "Network__c"}))
+    assert "PROBLEM" in terminal("check").stdout
+    assert terminal("crm", "install").exit_code == 0
+    assert "Network__c" in schema.objects["Case"].fields
+
+
 def test_check_finds_an_installed_org_in_order(terminal: Terminal) -> None:
     terminal("crm", "install")
     answer = terminal("check")

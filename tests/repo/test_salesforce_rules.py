@@ -66,7 +66,15 @@ def test_a_field_keeps_to_the_lengths_and_names_of_the_platform(file: Path) -> N
         assert (_text(root, "required"), _text(root, "deleteConstraint")) == ("false", "SetNull")
     if root.find("m:formula", NS) is not None:
         assert len(_text(root, "formula")) <= 3900
-        assert _text(root, "trackHistory") == _text(root, "required") == "false"
+        assert "true" not in (_text(root, "trackHistory"), _text(root, "required"))
+
+
+def test_nothing_hangs_on_what_an_org_may_have_switched_off() -> None:
+    for file in OBJECTS:
+        assert _root(file).find("m:externalSharingModel", NS) is None, "refused where external sharing is off"
+    for file in FIELDS:
+        if file.parents[1].name == "Case":
+            assert _root(file).find("m:trackHistory", NS) is None, "refused where the history of cases is off"
 
 
 def test_no_parent_has_two_lists_of_children_under_one_name() -> None:

@@ -165,6 +165,7 @@ def test_keys_tell_cases_apart_and_usernames_do_not(org: Caller) -> None:
         ("Contact", {"FirstName": "Ada"}, "REQUIRED_FIELD_MISSING", ["LastName"]),
         ("Contact", {"LastName": " "}, "REQUIRED_FIELD_MISSING", ["LastName"]),
         ("Contact", {"LastName": "x" * 81}, "STRING_TOO_LONG", ["LastName"]),
+        ("Contact", {"LastName": "\U0001f600" * 41}, "STRING_TOO_LONG", ["LastName"]),
         ("Contact", {"LastName": "a", "Email": "no mail"}, "INVALID_EMAIL_ADDRESS", ["Email"]),
         ("Contact", {"LastName": "a", "DoNotCall": "yes"}, "INVALID_TYPE_ON_FIELD_IN_RECORD", ["DoNotCall"]),
         ("Contact", {"LastName": "a", "Birthdate": "soon"}, "INVALID_TYPE_ON_FIELD_IN_RECORD", ["Birthdate"]),
