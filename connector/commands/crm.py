@@ -31,7 +31,7 @@ def install(dry_run: bool) -> None:
     gateway = build_crm(settings)
     if gateway is None:
         raise Misconfigured("CONNECTOR_CRM_URL is not set: give the org's My Domain address.")
-    package = compose_zip(api_version=settings.crm.api_version)
+    package = compose_zip()
     with progress(SpinnerColumn(), TextColumn("{task.description}")) as bar:
         bar.add_task("The org is checking the package …" if dry_run else "Deploying the package …")
         messages = gateway.install(package, check_only=dry_run)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Protocol
 
 from connector.crm.port import Budget, CrmCheck, Reading, Writing
-from connector.errors import ConnectorError
+from connector.errors import ConnectorError, CrmRateLimited, CrmUnavailable
 from connector.settings import CrmSettings
 
 INSTALL = "Run `connector crm install`."
@@ -43,7 +43,7 @@ def check_org(
     try:
         org.version()
     except ConnectorError as error:
-        return [CrmCheck("CRM login", False, error.message, "See docs/salesforce-setup.md, then run this again.")]
+        return [CrmCheck("CRM login", False, error.message, _cure(error))]
     found = [CrmCheck("CRM login", True, f"signed in, API version {settings.api_version}")]
     for obj, writing in writes.items():
         try:
@@ -56,6 +56,14 @@ def check_org(
         except ConnectorError as error:
             found.append(CrmCheck(f"CRM reading {obj}", False, error.message, ASSIGN))
     return [*found, _budget(org.budget(), settings.share)]
+
+
+def _cure(error: ConnectorError) -> str:
+    if isinstance(error, CrmRateLimited):
+        return "Wait, buy calls, or find what else uses them in the org's setup (System Overview)."
+    if isinstance(error, CrmUnavailable):
+        return "Run this again in a few minutes; status.salesforce.com tells of maintenance of the org's instance."
+    return "See docs/salesforce-setup.md, then run this again."
 
 
 def _object(obj: str, described: Described | None, writing: Writing) -> Iterator[CrmCheck]:

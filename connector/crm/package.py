@@ -16,6 +16,10 @@ from lxml import etree
 from connector.errors import Misconfigured
 
 NAMESPACE = "http://soap.sforce.com/2006/04/metadata"
+METADATA_VERSION = "56.0"
+"""The version that the package is written in, whatever version the org is spoken to in: from 57.0 on the org names new
+global value sets otherwise (with the suffix __gvs) than the fields that use them do."""
+
 META = "-meta.xml"
 
 OBJECT_PARTS = frozenset(
@@ -60,7 +64,7 @@ def package_root() -> Path:
     raise Misconfigured("The Salesforce package is not part of this installation; install the connector again.")
 
 
-def compose_zip(root: Path | None = None, api_version: str = "66.0") -> bytes:
+def compose_zip(root: Path | None = None) -> bytes:
     """The package as the zip that the metadata API deploys; the same tree gives the same bytes."""
     base = (root or package_root()) / "main" / "default"
     if not base.is_dir():
@@ -71,7 +75,7 @@ def compose_zip(root: Path | None = None, api_version: str = "66.0") -> bytes:
         for name, content, found in _folder(folder):
             files[name] = content
             members.update(found)
-    files["package.xml"] = _package_xml(members, api_version)
+    files["package.xml"] = _package_xml(members)
     return _zip(files)
 
 
@@ -135,7 +139,7 @@ def _serialise(root: etree._Element) -> bytes:
     return etree.tostring(root, xml_declaration=True, encoding="UTF-8", pretty_print=True)
 
 
-def _package_xml(members: set[Member], api_version: str) -> bytes:
+def _package_xml(members: set[Member]) -> bytes:
     by_type: dict[str, list[str]] = defaultdict(list)
     for kind, name in sorted(members):
         by_type[kind].append(name)
@@ -145,7 +149,7 @@ def _package_xml(members: set[Member], api_version: str) -> bytes:
         for name in names:
             etree.SubElement(types, f"{{{NAMESPACE}}}members").text = name
         etree.SubElement(types, f"{{{NAMESPACE}}}name").text = kind
-    etree.SubElement(root, f"{{{NAMESPACE}}}version").text = api_version
+    etree.SubElement(root, f"{{{NAMESPACE}}}version").text = METADATA_VERSION
     return _serialise(root)
 
 

@@ -99,7 +99,7 @@ def _set_up(place: Place, port: int, org_port: int, step: Step, stack: ExitStack
     bootstrap_admin(ctx, settings.admin_password)
     key = _agent_key(place, ctx)
     step("Deploying the Salesforce package")
-    ctx.crm.install(compose_zip(api_version=settings.crm.api_version))
+    ctx.crm.install(compose_zip())
     org = Org.sign_in(server.url, CLIENT_ID, settings.crm.client_secret)
     step("Filling the CRM with contacts, calls, mails and chats")
     contacts = org.seed(place.start())

@@ -127,8 +127,8 @@ def _unreachable(place: Place, server: SandboxServer) -> None:
         (_wrong_secret, "refused the login", "CONNECTOR_CRM_CLIENT_SECRET"),
         (_unknown_app, "refused the login", "CONNECTOR_CRM_CLIENT_ID"),
         (_user_without_access, "refused the login", "run-as user"),
-        (_no_calls_left, "API limit is reached", "docs/salesforce-setup.md"),
-        (_maintenance, "busy or away (503)", "docs/salesforce-setup.md"),
+        (_no_calls_left, "API limit is reached", "buy calls"),
+        (_maintenance, "busy or away (503)", "status.salesforce.com"),
         (_unreachable, "did not answer", "CONNECTOR_CRM_URL"),
     ],
 )

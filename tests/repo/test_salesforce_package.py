@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import zipfile
 from io import BytesIO
@@ -12,7 +13,7 @@ import yaml
 from lxml import etree
 
 from connector.crm import package
-from connector.crm.package import NAMESPACE, compose_zip, package_root
+from connector.crm.package import METADATA_VERSION, NAMESPACE, compose_zip, package_root
 from connector.domain.channels import AuthorRole, Channel, Direction, Visibility
 from connector.errors import Misconfigured
 from connector.flows.sync import fields_read
@@ -69,7 +70,7 @@ def test_two_compositions_are_the_same_bytes() -> None:
 
 
 def test_the_zip_lists_every_component_it_holds_and_nothing_else() -> None:
-    with zipfile.ZipFile(BytesIO(compose_zip(api_version="64.0"))) as archive:
+    with zipfile.ZipFile(BytesIO(compose_zip())) as archive:
         names = set(archive.namelist())
         manifest = etree.fromstring(archive.read("package.xml"))
         case = etree.fromstring(archive.read("objects/Case.object"))
@@ -78,12 +79,18 @@ def test_the_zip_lists_every_component_it_holds_and_nothing_else() -> None:
         for types in manifest.iterfind("m:types", NS)
         for member in types.iterfind("m:members", NS)
     }
-    assert manifest.findtext("m:version", namespaces=NS) == "64.0"
+    assert manifest.findtext("m:version", namespaces=NS) == METADATA_VERSION
     assert ("CustomObject", "Social_Profile__c") in members
     assert ("CustomObject", "Case") not in members, "a standard object is extended, not deployed"
     fields = {("CustomField", f"Case.{name.text}") for name in case.iterfind("m:fields/m:fullName", NS)}
     assert fields == {member for member in members if member[0] == "CustomField"}
     assert {f"permissionsets/{name}.permissionset" for kind, name in members if kind == "PermissionSet"} <= names
+
+
+def test_the_orgs_own_tool_sends_the_same_version_in_which_value_sets_keep_their_names() -> None:
+    project = json.loads((package_root().parent / "sfdx-project.json").read_text(encoding="utf-8"))
+    assert project["sourceApiVersion"] == METADATA_VERSION
+    assert float(METADATA_VERSION) < 57
 
 
 def test_composed_objects_fit_the_wsdl_too() -> None:
