@@ -32,6 +32,14 @@ FOLDERS = {
 """Folders of components that this org takes in and shows nowhere."""
 
 
+PARTS = {
+    "businessProcesses": "BusinessProcess", "compactLayouts": "CompactLayout", "fieldSets": "FieldSet",
+    "indexes": "Index", "listViews": "ListView", "recordTypes": "RecordType", "sharingReasons": "SharingReason",
+    "validationRules": "ValidationRule", "webLinks": "WebLink",
+}  # fmt: skip
+"""Parts of an object that this org takes in and shows nowhere; a package may list them one by one."""
+
+
 @dataclass
 class Component:
     """One line of the deploy's result."""
@@ -64,6 +72,8 @@ class Deploy:
                 self._attempt("GlobalValueSet", name, rest[name], self._value_set)
         for name, data in sorted(objects.items()):
             self._attempt("CustomObject", name, data, self._object)
+        # A standard object is not deployed: only its fields and parts are.
+        self.components = [each for each in self.components if not _is_frame(each)]
         self._check_fields()
         for name, data in sorted(rest.items()):
             if name.startswith("permissionsets/"):
@@ -112,7 +122,15 @@ class Deploy:
                 item = _with_field(item, element, self.value_sets)
             except ComponentInvalid as error:
                 component.problem = str(error)
+        self._parts(name, root)
         self._put(item)
+
+    def _parts(self, name: str, root: etree._Element) -> None:
+        for tag, kind in PARTS.items():
+            for element in root.iterfind(NS + tag):
+                component = Component(kind, f"{name}.{text(element, 'fullName')}", f"objects/{name}.object")
+                component.digest = hashlib.sha256(etree.tostring(element, method="c14n")).hexdigest()
+                self.components.append(component)
 
     def _free_prefix(self) -> str:
         used = {item.prefix for item in self.schema.objects.values()}
@@ -257,6 +275,11 @@ def _with_field(item: SObject, element: etree._Element, value_sets: dict[str, Va
     if before is not None and before.type != found.type:
         raise ComponentInvalid(f"Cannot change the type of {found.name} from {before.type} to {found.type}")
     return item.with_fields(found)
+
+
+def _is_frame(component: Component) -> bool:
+    is_standard = component.kind == "CustomObject" and not component.name.endswith("__c")
+    return is_standard and not component.problem
 
 
 def _kind_of(file: str) -> str:

@@ -13,7 +13,7 @@ from sqlalchemy import select
 
 from connector.domain.consent import HoldReason
 from connector.domain.events import format_time
-from connector.errors import CrmUnavailable
+from connector.errors import CrmRateLimited, CrmUnavailable
 from connector.flows import consent
 from connector.flows.contact_index import rebuild_index
 from connector.flows.sync import sync_once, sync_when_due
@@ -61,6 +61,28 @@ def test_suggestions_follow_changes_merges_and_deletions_as_if_built_anew(crm: C
     rebuild_index(crm.ctx)
     with crm.store.read() as connection:
         assert everything(SqlSuggestionIndex(connection)) == followed
+
+
+def test_near_the_orgs_limit_a_reading_rests_and_goes_on_where_it_was(
+    crm: CrmDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert crm.org is not None
+    for _ in range(3):
+        people = [{"attributes": {"type": "Contact"}, "LastName": f"P{number}"} for number in range(200)]
+        crm.org.people.post(
+            f"{crm.org.url}/services/data/v66.0/composite/sobjects", json={"records": people}, timeout=20
+        )
+    usage = crm.org.server.org.usage
+    after_users = crm.org.stats()["calls"] + 2
+    with monkeypatch.context() as patch:
+        patch.setattr(usage, "_config", replace(crm.org.server.org.config, daily_limit=int(after_users / 0.9)))
+        with pytest.raises(CrmRateLimited, match="reading rests above 90 %"):
+            crm.sync()
+    with crm.store.read() as connection:
+        first = len(connection.execute(select(crm_contacts.c.crm_id)).all())
+    crm.sync()
+    with crm.store.read() as connection:
+        assert (first, len(connection.execute(select(crm_contacts.c.crm_id)).all())) == (500 + 2, 600 + 2)
 
 
 def test_a_second_reading_writes_nothing(crm: CrmDesk, person: str) -> None:

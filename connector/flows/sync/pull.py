@@ -12,6 +12,8 @@ from sqlalchemy import Connection
 
 from connector.crm.port import CRM, Record
 from connector.domain.events import format_time
+from connector.domain.pacing import ORG_CEILING
+from connector.errors import CrmRateLimited
 from connector.flows.context import Context
 from connector.flows.sync.turn import extend_turn
 from connector.store.crm_state import read_state, write_state
@@ -27,6 +29,9 @@ ASKED = 400
 
 LOOKBACK = timedelta(minutes=5)
 """A record may be committed later than its stamp says; whatever is younger than this is read again the next time."""
+
+LIMIT_PAUSE = 900.0
+"""Seconds after which a reading that rests near the org's limit may look again."""
 
 DELETED_EVERY = timedelta(minutes=15)
 DELETED_REACH = timedelta(days=14)
@@ -53,9 +58,10 @@ def pull(
 ) -> int:
     """How many changes ``handle`` made of what the CRM has changed since the last reading, or of everything if full.
 
-    Each batch is one transaction that also moves the mark, so a reading that breaks off goes on where it was.
-    ``prepare`` sees each batch before its transaction: the place for further questions to the CRM. What it gives is
-    handled together with the batch.
+    Each batch is one transaction that also moves the mark, so a reading that breaks off goes on where it was. Near the
+    org's daily limit it rests (CrmRateLimited): a first reading of years of mails must not use up what people and other
+    apps need. ``prepare`` sees each batch before its transaction: the place for further questions to the CRM. What it
+    gives is handled together with the batch.
     """
     name = f"watermark:{obj}"
     with ctx.store.read() as connection:
@@ -74,7 +80,18 @@ def pull(
         read += len(batch)
         if on_progress:
             on_progress(obj, read)
+        _rest_near_the_limit(crm)
     return changes
+
+
+def _rest_near_the_limit(crm: CRM) -> None:
+    budget = crm.budget()
+    if budget is not None and budget.used >= ORG_CEILING * budget.total:
+        raise CrmRateLimited(
+            f"{budget.used} of the org's {budget.total} API calls are used; reading rests above 90 % and goes on by "
+            "itself where it was.",
+            retry_after=LIMIT_PAUSE,
+        )
 
 
 def deletions(ctx: Context, crm: CRM, obj: str) -> Iterator[list[str]]:

@@ -201,6 +201,23 @@ def test_what_the_manifest_names_must_be_in_the_zip(bare: Caller) -> None:
     assert "'No__c' of type CustomObject was named in package.xml" in _problems(_deploy(bare, out.getvalue()))[0]
 
 
+def test_the_parts_of_an_object_may_be_listed_one_by_one_as_the_orgs_own_tool_does(bare: Caller) -> None:
+    """Its manifest names list views and compact layouts, and never a standard object whose fields alone it brings."""
+    out = BytesIO()
+    with zipfile.ZipFile(BytesIO(compose_zip())) as ours, zipfile.ZipFile(out, "w") as theirs:
+        for name in ours.namelist():
+            if name != "package.xml":
+                theirs.writestr(name, ours.read(name))
+        listed = {"ListView": "Social_Profile__c.All", "CompactLayout": "Channel_Interaction__c.Overview"}
+        types = "".join(f"<types><members>{each}</members><name>{kind}</name></types>" for kind, each in listed.items())
+        theirs.writestr("package.xml", f"<Package {XMLNS}>{types}</Package>")
+    result = _deploy(bare, out.getvalue())
+    assert result["success"] is True
+    told = {(line["componentType"], line["fullName"]) for line in result["details"]["componentSuccesses"]}
+    assert {("ListView", "Social_Profile__c.All"), ("CustomField", "Case.Channel__c")} < told
+    assert ("CustomObject", "Case") not in told
+
+
 def test_a_zip_without_a_manifest_fails(bare: Caller) -> None:
     out = BytesIO()
     with zipfile.ZipFile(out, "w") as archive:
