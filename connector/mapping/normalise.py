@@ -155,7 +155,8 @@ def _unread(mapping: SourceMapping, value: Any) -> Event:
 
 
 def _item(mapping: SourceMapping, group: Group, found: Found, outer: Scope, only: str | None) -> ItemResult:
-    if group.wrap and isinstance(found.item, (str, int)):
+    arrived = len(found.frames) == len(group.each.frames) + 1
+    if group.wrap and arrived and isinstance(found.item, (str, int)):
         found = Found(found.path, {group.wrap: found.item}, found.frames)
     if type(found.item) is not dict:
         needed = "a list" if isinstance(found.item, Misplaced) else "an object"

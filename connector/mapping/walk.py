@@ -94,6 +94,7 @@ def walk(each: Each, root: Any, coverage: Coverage) -> Iterator[Found]:
 
 def _down(steps: tuple[Step, ...], here: Found, coverage: Coverage) -> Iterator[Found]:
     if not steps:
+        coverage.hits.add(here.path)
         yield here
         return
     step, path, value = steps[0], here.path, here.item

@@ -381,6 +381,17 @@ def test_too_many_items_are_one_failure(each: str, body: Any) -> None:
     assert len(result.items) == 1
 
 
+@pytest.mark.parametrize("broken", [{"e": ["x"]}, {"e": [{"f": "x"}]}, {"e": [{"f": {"ids": "x"}}]}, {"e": "x"}])
+def test_what_stands_where_a_list_of_plain_values_is_due_is_no_item_of_it(broken: Any) -> None:
+    items = (
+        "  - each: e[].f.ids[]\n    wrap: id\n    set: {item_id: id, scope: '^e[].name', thread_id: '^e[].f.ids[]'}\n"
+        "    rules: [{kind: message}]\n"
+    )
+    result = run(items, broken)
+    assert [failure.code for failure in result.failures] == ["item_malformed"]
+    assert result.events == []
+
+
 KEYS = st.sampled_from([
     "data", "event_type", "payload", "id", "entry", "messaging", "changes", "value", "message", "sender", "events",
     "type",
