@@ -123,7 +123,9 @@ def read_yaml(path: Path, findings: Findings) -> Node | None:
     try:
         data = path.read_bytes()
     except OSError as error:
-        findings.add(top, f"The file cannot be read ({error.strerror}).", "Check its name and permissions.")
+        missing = isinstance(error, FileNotFoundError)
+        cure = "Check its name, or copy the shipped one into this folder." if missing else "Check its permissions."
+        findings.add(top, f"The file cannot be read ({error.strerror}).", cure)
         return None
     if len(data) > MAX_BYTES:
         findings.add(top, "The file is larger than 256 KiB.", "Split it.")

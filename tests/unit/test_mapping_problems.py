@@ -155,6 +155,12 @@ def test_the_problems_of_all_files_are_told_together(tmp_path: Path) -> None:
     assert check_mappings([home / "sources" / "one.yml"]) == list(raised.value.problems)[:1]
 
 
+def test_a_folder_that_lacks_a_table_is_told_where_to_get_it(tmp_path: Path) -> None:
+    home = folder(tmp_path, sample=GOOD)
+    (home / "purposes.yml").unlink()
+    assert any("copy the shipped one" in each.cure for each in check_mappings([home]) if "purposes.yml" in each.where)
+
+
 def test_files_elsewhere_are_checked_with_the_shipped_register(tmp_path: Path) -> None:
     path = tmp_path / "sample.yml"
     path.write_text(GOOD, "utf-8")
