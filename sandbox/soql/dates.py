@@ -12,9 +12,9 @@ def span(literal: str, today: date) -> tuple[date, date]:
     if word in {"TODAY", "YESTERDAY", "TOMORROW"}:
         first = today + timedelta(days={"TODAY": 0, "YESTERDAY": -1, "TOMORROW": 1}[word])
         return first, first + timedelta(days=1)
-    if word == "N_DAYS_AGO":
-        first = today - timedelta(days=count)
-        return first, first + timedelta(days=1)
+    if word.endswith("_AGO"):
+        unit = word.split("_")[1].rstrip("S")
+        return _start(unit, today, -count), _start(unit, today, 1 - count)
     if word in {"LAST_90_DAYS", "NEXT_90_DAYS"}:
         word, count = f"{word[:4]}_N_DAYS", 90
     which, unit = word.rsplit("_", 1)

@@ -54,6 +54,7 @@ class Queries:
             if is_grouped(query):
                 return self._groups(compiler, query)
             plan = compiler.records(query, item)
+            _refuse_twice(plan)
             ids = [row[0] for row in self.org.db.all(plan.ids_sql, plan.ids_parameters)]
             return self._page(plan, ids, 0, page)
 
@@ -147,3 +148,15 @@ class Queries:
 
     def _attributes(self, name: str, record_id: str) -> dict[str, str]:
         return {"type": name, "url": f"{self.base}/sobjects/{name}/{record_id}"}
+
+
+def _refuse_twice(plan: Plan) -> None:
+    """Salesforce shows no field twice; a query that names one so is refused, in its sub-queries too."""
+    seen: set[str] = set()
+    for slot in plan.slots:
+        name = ".".join(slot.path)
+        if name in seen:
+            raise ApiError(400, "INVALID_FIELD", f"\nduplicate field selected: {name}")
+        seen.add(name)
+    for child in plan.children:
+        _refuse_twice(child.plan)
