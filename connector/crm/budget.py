@@ -42,7 +42,7 @@ class Meter:
     def read_header(self, header: str | None) -> None:
         """Takes the figures of a Sforce-Limit-Info header, in its plain and its per-app form."""
         found = _USAGE.search(header or "")
-        if found:
+        if found and int(found[2]):  # a limit of nothing would be one that is always reached
             with self._lock:
                 self._budget = Budget(int(found[1]), int(found[2]), self._clock())
 

@@ -292,6 +292,14 @@ def test_the_orgs_own_figure_counts_not_the_apps(stub: WireStub, crm: Salesforce
     assert (budget.used, budget.total) == (9, 10)
 
 
+def test_an_org_that_tells_no_limit_is_not_one_at_its_limit(stub: WireStub, crm: SalesforceGateway) -> None:
+    stub.next(answer([], Sforce_Limit_Info="api-usage=12/0"))
+    crm.upsert(OBJ, KEY, rows("a"))
+    budget = crm.budget()
+    assert budget is not None
+    assert budget.total == 5000, "what an earlier answer told stands"
+
+
 def test_headers_survive_the_renewal_of_a_token(stub: WireStub, crm: SalesforceGateway) -> None:
     stub.next(refusal(401, "INVALID_SESSION_ID"))
     crm.upsert(OBJ, KEY, rows("a"), assign=True)
