@@ -30,7 +30,7 @@ CURES = {
     "invalid_client_id": "CONNECTOR_CRM_CLIENT_ID is not the consumer key of an app in this org.",
     "invalid_client": "CONNECTOR_CRM_CLIENT_SECRET is not the app's present secret.",
     "invalid_grant": "Set the run-as user of the External Client App (client credentials), or pre-authorise "
-    "CONNECTOR_CRM_USERNAME and check CONNECTOR_CRM_AUDIENCE (JWT bearer).",
+    "CONNECTOR_CRM_USERNAME, give the app the scope refresh_token and check CONNECTOR_CRM_AUDIENCE (JWT bearer).",
     "app_not_found": "Set CONNECTOR_CRM_AUDIENCE to the org's My Domain.",
     "unsupported_grant_type": "Switch the flow on in the External Client App's policies.",
     "inactive_user": "Activate the run-as user.",
