@@ -29,6 +29,8 @@ STATUS_WORDS = {
     "rejected": "failed",
 }  # fmt: skip
 
+LONGEST_REFERENCE = 998
+
 UNDOING = frozenset({"remove", "removed", "unreact", "unlike", "delete", "undo"})
 """Values of ``extra.action`` that take a reaction back."""
 
@@ -241,7 +243,8 @@ def reference_of(event: Event) -> str | None:
     """The call SID or Message-ID by which the same call or mail is known to other senders; None where there is none."""
     told = event.extra.get("message_id")
     if isinstance(told, str) and told:
-        return told.strip().strip("<>") or None
+        # A mail's sender writes there what he likes; what is longer than a mail's line joins nothing.
+        return told.strip().strip("<>") or None if len(told) <= LONGEST_REFERENCE else None
     if event.kind is Kind.CALL:
         return event.item_id
     if event.kind is Kind.EMAIL and event.item_id and event.item_id.startswith("<"):

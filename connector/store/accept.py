@@ -261,7 +261,7 @@ class _Pooled:
         try:
             with pool.connection() as connection:
                 return self._run(connection, delivery)
-        except psycopg.OperationalError:
+        except (psycopg.OperationalError, psycopg.errors.ReadOnlySqlTransaction):
             if connection is None or not connection.closed:
                 raise
         # The server ended the connection, and likely the others that lay idle: a restart must not be paid for by one
@@ -271,6 +271,13 @@ class _Pooled:
             return self._run(connection, delivery)
 
     def _run(self, connection: psycopg.Connection[Any], delivery: NewDelivery) -> bool:
+        try:
+            return self._stored(connection, delivery)
+        except psycopg.errors.ReadOnlySqlTransaction:
+            connection.close()  # it leads to a standby, perhaps one that was the primary when it was opened
+            raise
+
+    def _stored(self, connection: psycopg.Connection[Any], delivery: NewDelivery) -> bool:
         self._cap.check(lambda: int(connection.execute(_DEPTH).fetchone()[0]))  # type: ignore[index]  # one row
         if connection.execute(_POSTGRES[0], delivery.row).rowcount == 1:
             return True

@@ -33,13 +33,17 @@ PRUNED = 2000
 """Deliveries that one transaction of retention forgets."""
 
 _CANDIDATES = """
-SELECT id, touches, COALESCE(LENGTH(body), 0) AS size FROM deliveries
+SELECT id, COALESCE(LENGTH(body), 0) AS size,
+  CASE WHEN touches > 0 THEN touches WHEN attempts >= 6 THEN 2 WHEN attempts >= 3 THEN 1 ELSE 0 END AS touches
+FROM deliveries
 WHERE state = 'new' AND claim IS NULL AND run_at <= {now}
   AND source NOT IN (
     SELECT DISTINCT held.source FROM (SELECT source FROM deliveries WHERE claim IS NOT NULL ORDER BY claim) AS held)
 ORDER BY id LIMIT :limit
 """
-"""The order of the claimed rows says which index to read: there are few of them, whatever the server believes."""
+"""What failed again and again goes with few others, at last alone, as what ended its worker does: it may be the reason.
+
+The order of the claimed rows says which index to read: there are few of them, whatever the server believes."""
 
 _CLAIMED = (
     "SELECT id, source, received_at, content_type, headers, attempts, claim, body "

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 import orjson
 from sqlalchemy import ARRAY, Column, ColumnElement, Row, Table, Text, bindparam, func, select
-from sqlalchemy.exc import DataError, IntegrityError, OperationalError, ProgrammingError, StatementError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError, StatementError
 
 from connector.errors import EventInvalid
 from connector.store.queues import NOW
@@ -143,15 +143,27 @@ def paged(values: Iterable[T], size: int = PAGE) -> Iterator[list[T]]:
         yield page
 
 
+VALUES_REFUSED = ("22", "23", "54")
+"""Classes of PostgreSQL's SQLSTATE: wrong data, a constraint, and more than a row or an index takes (which comes as an
+operational error, and would be tried again for ever)."""
+
+
+def _is_about_values(error: StatementError) -> bool:
+    state = getattr(error.orig, "sqlstate", None)
+    if state:
+        return str(state).startswith(VALUES_REFUSED)
+    return isinstance(error, (IntegrityError, DataError, ProgrammingError)) or not isinstance(error, DBAPIError)
+
+
 @contextmanager
 def refusing() -> Iterator[None]:
-    """Turns a row the database refuses for what is in it into EventInvalid; a busy or missing database passes."""
+    """Turns a row the database refuses for what is in it into EventInvalid; the database's own faults pass."""
     try:
         yield
-    except OperationalError:
-        raise
-    except (IntegrityError, DataError, ProgrammingError, StatementError) as error:
-        cause = type(getattr(error, "orig", None) or error).__name__
+    except StatementError as error:
+        if not _is_about_values(error):
+            raise
+        cause = type(error.orig or error).__name__
         raise EventInvalid(f"The store refuses a value of this item ({cause}); correct the mapping.") from error
     except (OverflowError, UnicodeEncodeError) as error:
         raise EventInvalid(

@@ -14,7 +14,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy import Connection, Engine, ExceptionContext, create_engine, event, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DatabaseError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -136,13 +136,19 @@ class Store:
 
 _FAULTS: tuple[tuple[tuple[str, ...], str, float], ...] = (
     (
-        ("full", "no space"),
+        ("is full", "no space"),
         "The store's disk is full: free space in the data directory; senders will send again.",
         60,
     ),
     (
         ("i/o error",),
         "The store's disk refuses: look at its quota and at the system's log; senders will send again.",
+        5,
+    ),
+    (
+        ("read-only transaction",),
+        "The database takes no changes, as a standby does: point CONNECTOR_DATABASE_URL at the one that does; senders "
+        "will send again.",
         5,
     ),
     (
@@ -175,9 +181,15 @@ _FAULTS: tuple[tuple[tuple[str, ...], str, float], ...] = (
 """What the databases say (in part), what a person is told, and after how many seconds it is worth another try."""
 
 
+READ_ONLY = "25006"
+_SERVER_STATES = (READ_ONLY, "25P03", "XX")
+"""SQLSTATEs by which PostgreSQL says that it takes no changes now, waited too long for us, or is damaged."""
+
+
 def _is_fault(error: DatabaseError) -> bool:
     # SQLite says "not a database" by the base class; the other subclasses tell of what we asked, not of the database.
-    return isinstance(error, OperationalError) or type(error) is DatabaseError
+    state = str(getattr(error.orig, "sqlstate", None) or "")
+    return isinstance(error, OperationalError) or type(error) is DatabaseError or state.startswith(_SERVER_STATES)
 
 
 def all_in_use() -> StoreBusy:
@@ -265,7 +277,7 @@ def _postgres_engine(url: str) -> Engine:
     given = make_url(url).query.get("options", "")
     own = f"-c idle_in_transaction_session_timeout={IDLE_IN_TRANSACTION_MS} -c jit=off"
     limits = {"options": f"{given if isinstance(given, str) else ' '.join(given)} {own}".strip()}
-    return create_engine(
+    engine = create_engine(
         url,
         connect_args=limits,
         pool_size=10,
@@ -274,3 +286,10 @@ def _postgres_engine(url: str) -> Engine:
         pool_timeout=10,
         hide_parameters=True,
     )
+
+    @event.listens_for(engine, "handle_error")
+    def leave_a_standby(context: ExceptionContext) -> None:
+        if getattr(context.original_exception, "sqlstate", None) == READ_ONLY:
+            context.is_disconnect = True  # else the pool would keep leading to a server that was the primary once
+
+    return engine
