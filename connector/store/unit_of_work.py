@@ -23,6 +23,8 @@ from connector.errors import Misconfigured, StoreBusy
 
 IDLE_IN_TRANSACTION_MS = 300_000
 BUSY_TIMEOUT_MS = 10_000
+WAL_KEPT_BYTES = 64 * 2**20
+"""While somebody reads for long (a backup), SQLite's log grows by all that is written; then it gives the disk back."""
 
 
 class UnitOfWork:
@@ -260,6 +262,7 @@ def _sqlite_engine(url: str, path: str | None) -> Engine:
             "temp_store=MEMORY",
             "cache_size=-65536",
             "wal_autocheckpoint=4000",  # 16 MB: pages that every batch touches go into the file once for several
+            f"journal_size_limit={WAL_KEPT_BYTES}",
         ):
             connection.execute(f"PRAGMA {pragma}")
 

@@ -169,6 +169,29 @@ def test_a_folder_that_cannot_be_made_is_named_with_its_cure(tmp_path: Path) -> 
         open_store(f"sqlite:///{tmp_path}/file/connector.db")
 
 
+def test_the_log_that_grew_during_a_backup_gives_the_disk_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("connector.store.unit_of_work.WAL_KEPT_BYTES", 2**20)
+    store = open_store(f"sqlite:///{tmp_path}/busy.db")
+
+    def write(number: int) -> None:
+        for _ in range(number):
+            with store.begin() as uow:
+                uow.connection.execute(text("INSERT INTO kept VALUES (zeroblob(4000000))"))
+
+    with store.begin() as uow:
+        uow.connection.execute(text("CREATE TABLE kept (bytes BLOB)"))
+    log = tmp_path / "busy.db-wal"
+    with store.read() as connection:
+        connection.execute(text("SELECT COUNT(*) FROM kept")).scalar_one()
+        write(6)
+        assert log.stat().st_size > 20_000_000
+    write(1)  # takes what is in the log over into the file, and begins the log anew
+    with store.begin() as uow:
+        uow.connection.execute(text("INSERT INTO kept VALUES ('small')"))
+    assert log.stat().st_size <= 2**20
+    store.close()
+
+
 def test_a_full_disk_is_named_with_its_cure(store: Store) -> None:
     with store.begin() as uow:
         pages = uow.connection.execute(text("PRAGMA page_count")).scalar_one()
