@@ -75,6 +75,7 @@ def _take_in_items(board: Board, arrivals: Sequence[Arrival]) -> None:
     twins = {name: [board.adopt_item(each) for each in items] for name, items in known.items()}
     for item_id, each in zip(targets, arrivals, strict=True):
         _take_in(board, item_id, each, twins)
+    _flag_lookalikes(board)
 
 
 def _item_id(board: Board, arrival: Arrival, item: str) -> str:
@@ -122,15 +123,16 @@ def _settle_facts(board: Board, item: Item, arrival: Arrival, *, appears: bool) 
     item.thread = thread_of(event, (parent.thread if parent else None) or None, item.item_id)
     item.profile_id = profile_of(board, arrival)
     board.appeared.append(item)
-    if item.channel in TWINNED and item.customer_id:
-        _flag_lookalikes(board, item)
 
 
-def _flag_lookalikes(board: Board, item: Item) -> None:
-    for found in lookalikes(board.uow, item, within=TWIN_MS):
-        other = board.adopt_item(found)
-        item.possible_duplicate = other.possible_duplicate = True
-        board.change(other)
+def _flag_lookalikes(board: Board) -> None:
+    """Marks calls and mails that the CRM may have recorded too, without a reference that would tell."""
+    twinned = {item.id: item for item in board.appeared if item.channel in TWINNED and item.customer_id}
+    for item_id, found in lookalikes(board.uow, twinned.values(), within=TWIN_MS).items():
+        for each in found:
+            other = board.adopt_item(each)
+            twinned[item_id].possible_duplicate = other.possible_duplicate = True
+            board.change(other)
 
 
 def _write(board: Board) -> None:

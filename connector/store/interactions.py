@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any
@@ -16,6 +16,7 @@ from connector.store.tables import LOOSE, interactions
 from connector.store.unit_of_work import UnitOfWork
 
 ITEMS = RowMap(interactions, Item)
+HOUR_MS = 3_600_000
 
 _KEY = dict.fromkeys(("network", "scope", "item", "kind", "version"), "text")
 _RECORD_NEW = Many.insert(
@@ -79,18 +80,48 @@ def items_by_reference(uow: UnitOfWork, references: Collection[str]) -> dict[str
     return found
 
 
-def lookalikes(uow: UnitOfWork, item: Item, *, within: int) -> list[Item]:
-    """Items of the other origin that may be the same call or mail: same channel, direction, customer, near in time."""
-    moment = item.occurred_at or 0
-    where = and_(
-        interactions.c.occurred_at.between(moment - within, moment + within),
-        interactions.c.channel == item.channel,
-        interactions.c.direction == item.direction,
-        interactions.c.origin != item.origin,
-        interactions.c.customer_id == item.customer_id,
-        or_(interactions.c.reference.is_(None), interactions.c.reference != (item.reference or "")),
-    )
-    return _items(uow, where)
+def lookalikes(uow: UnitOfWork, items: Collection[Item], *, within: int) -> dict[str, list[Item]]:
+    """For each of these items, all of one origin, those of the other that may be the same call or mail, by its id.
+
+    Same channel, direction and customer, ``within`` milliseconds of each other, and no reference that tells them apart.
+    """
+    found: dict[str, list[Item]] = {}
+    for group in _near(items):
+        moments = [item.occurred_at or 0 for item in group]
+        customers = {item.customer_id for item in group}
+        theirs = among(uow, interactions.c.customer_id, {each for each in customers if each is not None})
+        where = and_(
+            interactions.c.occurred_at.between(min(moments) - within, max(moments) + within),
+            interactions.c.channel.in_(sorted({item.channel for item in group})),
+            interactions.c.origin != group[0].origin,
+            or_(theirs, interactions.c.customer_id.is_(None)) if None in customers else theirs,
+        )
+        others: dict[str | None, list[Item]] = defaultdict(list)
+        for other in sorted(_items(uow, where), key=attrgetter("id")):
+            others[other.customer_id].append(other)
+        for item in group:
+            alike = [other for other in others[item.customer_id] if _look_alike(item, other, within)]
+            if alike:
+                found[item.id] = alike
+    return found
+
+
+def _look_alike(item: Item, other: Item, within: int) -> bool:
+    apart = abs((item.occurred_at or 0) - (other.occurred_at or 0))
+    tells_apart = other.reference is not None and other.reference == item.reference
+    return (item.channel, item.direction) == (other.channel, other.direction) and apart <= within and not tells_apart
+
+
+def _near(items: Collection[Item]) -> Iterator[list[Item]]:
+    """The items by their time, parted where there is an hour between two: one look for each part."""
+    group: list[Item] = []
+    for item in sorted(items, key=lambda each: each.occurred_at or 0):
+        if group and (item.occurred_at or 0) - (group[-1].occurred_at or 0) > HOUR_MS:
+            yield group
+            group = []
+        group.append(item)
+    if group:
+        yield group
 
 
 def _items(uow: UnitOfWork, where: ColumnElement[bool]) -> list[Item]:

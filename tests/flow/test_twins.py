@@ -8,12 +8,16 @@ from itertools import permutations
 from typing import Any
 
 import pytest
+from sqlalchemy import event
 
+from connector.domain.channels import Kind, Visibility
+from connector.domain.events import to_millis
 from connector.flows.ingest import ingest_once
 from connector.store.inbox import GroupCommit, NewDelivery
 from connector.store.tables import interactions
+from connector.store.unit_of_work import Store
 from tests.flow.crm_desk import CrmDesk
-from tests.flow.ingesting import Fixture, fixtures, make_context, rows
+from tests.flow.ingesting import Fixture, apply, at, fixtures, make_context, rows, said
 
 BODIES = {(each.source, each.name): each for each in fixtures()}
 CALL = BODIES["twilio_voice", "completed__new_inbound"]
@@ -116,3 +120,37 @@ def test_a_mail_finds_its_twin_also_where_somebody_else_wrote_its_message_id(
         sender.casefold(): mails["true"], "somebody.else@mail.example": mails["false"],
     }  # fmt: skip
     assert len(kept) == 2
+
+
+def test_likely_twins_of_a_batch_are_looked_for_in_one_statement(any_store: Store) -> None:
+    """A mail or call each would cost a look of its own; only those of the same customer and minute are marked."""
+    asked: list[str] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        if "possible_duplicate" in statement and "customer_id IS" not in statement and "BETWEEN" in statement:
+            asked.append(statement)
+
+    base = {
+        "origin": "crm", "network": "phone", "channel": "phone", "kind": "call", "direction": "inbound",
+        "author_role": "customer", "received_at": 1, "crm_object": "Task",
+    }  # fmt: skip
+    with any_store.begin() as uow:
+        born = [
+            {"id": f"b{n}", "item_id": f"00T{n}", "crm_id": f"00T{n}", "customer_id": f"+4477009001{n:02d}"}
+            | {"occurred_at": to_millis(at(n))}
+            for n in range(6)
+        ]
+        uow.connection.execute(interactions.insert(), [base | each for each in born])
+    calls = [
+        said(
+            f"CA{n}", n if n != 3 else n + 30, None, by=f"+4477009001{n:02d}", kind=Kind.CALL, network="phone",
+            visibility=Visibility.PRIVATE, thread_id=None,
+        )
+        for n in range(8)
+    ]  # fmt: skip
+    event.listen(any_store.engine, "before_cursor_execute", note)
+    apply(any_store, *calls)
+    event.remove(any_store.engine, "before_cursor_execute", note)
+    flagged = {each["item_id"] for each in rows(any_store, interactions) if each["possible_duplicate"]}
+    assert flagged == {f"{kind}{n}" for n in (0, 1, 2, 4, 5) for kind in ("00T", "CA")}
+    assert len(asked) == 1

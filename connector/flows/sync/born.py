@@ -236,10 +236,10 @@ def _figures(items: Sequence[Item]) -> Figures | None:
 
 def _flag_lookalikes(uow: UnitOfWork, items: Sequence[Item]) -> None:
     """Marks a call or mail and its likely twin of another sender; without a common reference both stay."""
-    for item in items:
-        if item.origin != "crm" or item.kind not in (Kind.CALL, Kind.EMAIL):
-            continue
-        found = [each for each in lookalikes(uow, item, within=TWIN_MS) if not each.possible_duplicate]
+    born = [item for item in items if item.origin == "crm" and item.kind in (Kind.CALL, Kind.EMAIL)]
+    alike = lookalikes(uow, born, within=TWIN_MS)
+    for item in born:
+        found = [each for each in alike.get(item.id, ()) if not each.possible_duplicate]
         for each in found:
             each.possible_duplicate = True
         if found and not item.possible_duplicate:
