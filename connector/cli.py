@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import io
+import sys
 from importlib import import_module
+from typing import Any
 
 import click
 import structlog
@@ -31,6 +34,10 @@ COMMANDS = {
 """Each command and the module under ``connector.commands`` that has it, in the order of the help."""
 
 
+INTERRUPTED = 130
+"""The exit code of a command that was stopped by Ctrl-C, as shells have it."""
+
+
 class Family(click.Group):
     """The commands by name, imported one by one: `connector check` can speak where another's imports would fail."""
 
@@ -45,6 +52,31 @@ class Family(click.Group):
             return None
         found: click.Command = getattr(import_module(f"connector.commands.{module}"), cmd_name)
         return found
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Carries the command out; Ctrl-C ends it without a traceback."""
+        try:
+            return super().invoke(ctx)
+        except (KeyboardInterrupt, click.Abort):
+            click.echo("Stopped.", err=True)
+            ctx.exit(INTERRUPTED)
+
+    def main(self, *args: Any, **extra: Any) -> Any:
+        """Runs the command line; a file or an output that cannot be had is told in a sentence."""
+        try:
+            return super().main(*args, **extra)
+        except OSError as error:
+            if error.strerror is None:  # a library's own, not the system's
+                raise
+            if error.filename is None:  # what is left in the buffer would fail again at the end
+                sys.stdout = io.StringIO()
+            where = error.filename or "The output"
+            click.echo(
+                f"{where} cannot be read or written ({error.strerror}): free space, or give this user access, then "
+                "start this again.",
+                err=True,
+            )
+            sys.exit(1)
 
 
 @click.group(cls=Family, context_settings={"help_option_names": ["-h", "--help"]})

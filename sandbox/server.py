@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -104,8 +105,9 @@ def serve(
     Raises OSError when the address cannot be had, DataUnusable when the folder cannot.
     """
     server = SandboxServer(port, data, tls, host=host)
-    on_ready(server.url)
-    server.run()
+    with suppress(KeyboardInterrupt):  # how it is meant to end, from the moment it says so
+        on_ready(server.url)
+        server.run()
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 import click
 
@@ -13,13 +15,14 @@ from connector.composition import Rules, build_crm, build_sources, load_rules
 from connector.errors import ConnectorError, MappingInvalid, Problem, SettingsInvalid, StoreBusy
 from connector.flows.contact_index import index_problem
 from connector.flows.sources import Source
-from connector.settings import Settings, is_loopback, load_settings
+from connector.settings import Settings, is_loopback, read_settings
 from connector.store.migrate import schema_problem
 from connector.store.unit_of_work import open_store, sqlite_file
 
 OWN_IDS = {"mastodon": "servers", "telegram": "bots", "viber": "bots"}
 """Networks whose ids are unique only within a bot or a server, and whose deliveries do not tell which it is."""
 
+ACCESS = "Give this user read and write access to the data directory."
 LEAST_FREE_BYTES = 500 * 1024 * 1024
 
 
@@ -57,16 +60,35 @@ def _sentence(words: str) -> str:
 
 def examine(*, offline: bool = False) -> Iterator[Finding]:
     """Every finding, in the order a person would cure them."""
-    try:
-        settings = load_settings()
-    except SettingsInvalid as error:
-        yield from (_problem("settings", each) for each in error.problems)
+    settings, problems = read_settings()
+    yield from (_problem("settings", each) for each in problems)
+    wrong = Wrong(problems)
+    if wrong.whole_file:
         return
-    yield from _settings(settings)
-    yield from _guarded("mappings", lambda: _mappings(settings))
-    yield from _guarded("store", lambda: _store(settings))
-    if not offline:
+    yield from _settings(settings, wrong)
+    if not wrong.has("mappings_dir"):
+        yield from _guarded("mappings", lambda: _mappings(settings, wrong))
+    if not wrong.has("database_url", "data_dir"):
+        yield from _guarded("store", lambda: _store(settings))
+    if not (offline or wrong.has("crm_")):
         yield from _guarded("crm", lambda: _crm(settings))
+
+
+class Wrong:
+    """Which settings are wrong: what they name need not be looked at, all else still is."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        places = [each.where.rpartition(": ") for each in problems]
+        self.whole_file = any(not file and not name.startswith("CONNECTOR_") for file, _, name in places)
+        self.whole_file |= any(name == "CONNECTOR_CONFIG" for _, _, name in places)
+        self._names = tuple(name.lower().removeprefix("connector_") for _, _, name in places)
+
+    def __bool__(self) -> bool:
+        return bool(self._names)
+
+    def has(self, *starts: str) -> bool:
+        """Whether one of the wrong settings begins so."""
+        return any(name.startswith(starts) for name in self._names)
 
 
 def _guarded(area: str, look: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
@@ -84,20 +106,22 @@ def _problem(area: str, problem: Problem) -> Finding:
     return Finding(area, False, f"{problem.where}: {problem.what}", problem.cure)
 
 
-def _settings(settings: Settings) -> Iterator[Finding]:
-    if settings.secret_key:
+def _settings(settings: Settings, wrong: Wrong) -> Iterator[Finding]:
+    if settings.secret_key and not wrong:
         yield Finding("settings", True, f"read; data in {settings.data_dir}, zone {settings.timezone}.")
-    else:
+    elif not settings.secret_key and not wrong.has("secret_key"):
         yield Finding(
             "settings",
             False,
             "CONNECTOR_SECRET_KEY is not set: sessions and evidence need it.",
             "`openssl rand -hex 32`.",
         )
-    if not settings.company:
+    if not settings.company and not wrong.has("company"):
         yield Finding(
             "settings", False, "CONNECTOR_COMPANY is not set: consent wordings name the company.", 'Set company = "…".'
         )
+    if wrong.has("public_url"):
+        return
     if is_loopback(settings.public_url):
         if settings.sources and not is_loopback(settings.crm.url):
             yield Finding(
@@ -111,12 +135,13 @@ def _settings(settings: Settings) -> Iterator[Finding]:
         )  # fmt: skip
 
 
-def _mappings(settings: Settings) -> Iterator[Finding]:
+def _mappings(settings: Settings, wrong: Wrong) -> Iterator[Finding]:
     rules = load_rules(settings)
     yield Finding(
         "mappings", True, f"{len(rules.mappings)} senders known, {len(rules.consent.notices)} consent wordings."
     )
-    yield from _guarded("sources", lambda: _sources(settings, rules))
+    if not wrong.has("sources"):
+        yield from _guarded("sources", lambda: _sources(settings, rules))
 
 
 def _sources(settings: Settings, rules: Rules) -> Iterator[Finding]:
@@ -153,10 +178,12 @@ def _mixed_ids(sources: Mapping[str, Source]) -> Iterator[Finding]:
 
 
 def _store(settings: Settings) -> Iterator[Finding]:
-    missing = sqlite_file(settings.database_url)
-    if missing is not None and not missing.exists():
-        yield Finding("store", False, f"There is no store at {missing} yet.", "Run `connector migrate`.")
-        return
+    file = sqlite_file(settings.database_url)
+    if file is not None:
+        fault = _file_problem(file)
+        if fault is not None:
+            yield fault
+            return
     store = open_store(settings.database_url)
     try:
         problem = schema_problem(store)
@@ -172,6 +199,17 @@ def _store(settings: Settings) -> Iterator[Finding]:
             "store", free >= LEAST_FREE_BYTES, f"{free // 2**20:,} MiB free in the data folder.",
             "" if free >= LEAST_FREE_BYTES else "Free space: at zero, senders get 503 and send again later.",
         )  # fmt: skip
+
+
+def _file_problem(file: Path) -> Finding | None:
+    try:
+        there = file.exists()
+    except OSError as error:
+        return Finding("store", False, f"{file} cannot be looked at: {error.strerror}.", ACCESS)
+    if not there:
+        return Finding("store", False, f"There is no store at {file} yet.", "Run `connector migrate`.")
+    refused = [str(each) for each in (file.parent, file) if not os.access(each, os.W_OK)]
+    return Finding("store", False, f"{' and '.join(refused)} cannot be written.", ACCESS) if refused else None
 
 
 def _crm(settings: Settings) -> Iterator[Finding]:

@@ -120,6 +120,10 @@ def progress(*columns: ProgressColumn) -> Progress:
 def existing(path: str) -> Path:
     """The path, when there is such a file; ends the command otherwise."""
     found = Path(path)
-    if not found.exists():
+    try:
+        found.stat()
+    except (FileNotFoundError, NotADirectoryError):
         fail(f"There is no file {path}: check the path.", WRONG_INPUT)
+    except OSError as error:
+        fail(f"{path} cannot be read ({error.strerror}): give a file that this user may read.", WRONG_INPUT)
     return found

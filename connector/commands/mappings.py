@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import click
 import orjson
@@ -20,7 +19,10 @@ from connector.commands.console import (
 )
 from connector.errors import SettingsInvalid
 from connector.flows.sources import Source
-from connector.settings import default_mappings_dir, load_settings
+from connector.settings import default_mappings_dir, is_web_address, load_settings
+
+COMPANIONS = (".expected.json", ".headers.json", "accounts.json")
+"""What stands beside the payloads in a folder of fixtures (docs/adding-a-source.md)."""
 
 
 @click.group()
@@ -49,7 +51,12 @@ def check(paths: tuple[Path, ...]) -> None:
 @mappings.command("try")
 @click.argument("source")
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--headers", "headers_file", type=click.Path(path_type=Path), help="A JSON object of request headers.")
+@click.option(
+    "--headers",
+    "headers_file",
+    type=click.Path(path_type=Path),
+    help="A JSON object of request headers; FILE's .headers.json beside it, where there is one.",
+)
 @click.option(
     "--account", "accounts", multiple=True, help="The brand's own account id, so that its own posts are outbound."
 )
@@ -63,7 +70,7 @@ def try_file(source: str, file: Path, headers_file: Path | None, accounts: tuple
     known = load_mappings(_folder())
     if source not in known:
         fail(f"There is no mapping {source}: use one of {', '.join(sorted(known))}.", WRONG_INPUT)
-    headers = {"content-type": content_type_of(file), **_headers(headers_file)}
+    headers = {"content-type": content_type_of(file), **_headers(headers_file or _beside(file))}
     tried = try_payload(known[source], contents(file), headers, accounts)
     if expected:
         click.echo(orjson.dumps(expected_of(tried), option=orjson.OPT_INDENT_2).decode())
@@ -85,6 +92,20 @@ def _headers(file: Path | None) -> dict[str, str]:
     if not isinstance(value, dict):
         fail(f"{file} holds no JSON object: write header names and values.", WRONG_INPUT)
     return {str(name): str(text) for name, text in value.items()}
+
+
+def _beside(fixture: Path) -> Path | None:
+    """The headers that stand beside a fixture, where there are some."""
+    found = fixture.parent / f"{fixture.name.rpartition('.')[0]}.headers.json"
+    return found if found.is_file() else None
+
+
+def _payloads(files: Sequence[Path]) -> list[Path]:
+    """The files that are payloads: a folder's others say what becomes of them, and with which headers they came."""
+    found = [each for each in files if not each.name.endswith(COMPANIONS)]
+    if not found:
+        fail("None of these is a payload: name the fixture, not what stands beside it.", WRONG_INPUT)
+    return found
 
 
 def _folder() -> Path:
@@ -110,11 +131,17 @@ def _sender(sources: Mapping[str, Source], named: str | None, fixture: Path) -> 
 @click.option("--source", help="The source to send as, whose secret signs; else the one named like the file's folder.")
 @click.option("--url", help="Where the server listens, if not at the configured public URL.")
 @click.option(
-    "--headers", "headers_file", type=click.Path(path_type=Path), help="A JSON object of more request headers."
+    "--headers",
+    "headers_file",
+    type=click.Path(path_type=Path),
+    help="A JSON object of more request headers; a fixture's .headers.json beside it, where there is one.",
 )
 @speaks_plainly
 def replay(fixtures: tuple[Path, ...], source: str | None, url: str | None, headers_file: Path | None) -> None:
-    """Sign fixture payloads as their provider would, and post them to a running server."""
+    """Sign fixture payloads as their provider would, and post them to a running server.
+
+    A whole folder may be named (FOLDER/*): what stands beside a payload is not sent.
+    """
     import requests
 
     from connector.commands.place import here
@@ -122,12 +149,14 @@ def replay(fixtures: tuple[Path, ...], source: str | None, url: str | None, head
     from connector.mapping.tryout import content_type_of
 
     with here() as ctx:
-        senders = [_sender(ctx.sources, source, fixture) for fixture in fixtures]
-        base, headers, refused = url or ctx.public_url, _headers(headers_file), 0
-        if urlsplit(base).scheme not in ("http", "https"):
+        payloads = [existing(str(each)) for each in _payloads(fixtures)]
+        senders = [_sender(ctx.sources, source, each) for each in payloads]
+        base, refused = url or ctx.public_url, 0
+        if not is_web_address(base):
             fail(f"--url {base} is no web address: write http://HOST:PORT.", WRONG_INPUT)
         with requests.Session() as session:
-            for fixture, sender in zip(fixtures, senders, strict=True):
+            for fixture, sender in zip(payloads, senders, strict=True):
+                headers = _headers(headers_file or _beside(fixture))
                 kind = content_type_of(fixture) or "application/json"
                 body = contents(fixture)
                 signed = signed_request(sender, ctx.public_url, body, kind, ctx.clock(), fixture.stem)
@@ -141,4 +170,4 @@ def replay(fixtures: tuple[Path, ...], source: str | None, url: str | None, head
                 click.echo(f"{answer.status_code} {fixture}")
                 refused += answer.status_code >= 300
     if refused:
-        fail(f"{refused} of {len(fixtures)} were refused.", FOUND_PROBLEMS)
+        fail(f"{refused} of {len(payloads)} were refused.", FOUND_PROBLEMS)

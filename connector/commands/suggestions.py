@@ -10,7 +10,8 @@ from rich.progress import MofNCompleteColumn, TaskID, TextColumn, TimeElapsedCol
 
 from connector.commands.console import existing, progress, speaks_plainly
 from connector.commands.place import here
-from connector.settings import LEAST_SHARE, load_settings
+from connector.errors import SettingsInvalid
+from connector.settings import LEAST_SHARE, read_settings
 
 
 @click.command()
@@ -31,6 +32,7 @@ def suggest(contacts: Path, profiles: Path, out: Path, limit: int, processes: in
 
     existing(str(contacts))
     existing(str(profiles))
+    share = _known_share() if known_share is None else known_share
     columns = (TextColumn("{task.description}"), MofNCompleteColumn(), TimeElapsedColumn())
     with progress(*columns) as bar:
         tasks: dict[str, TaskID] = {}
@@ -48,13 +50,22 @@ def suggest(contacts: Path, profiles: Path, out: Path, limit: int, processes: in
             progress=tell,
             on_problem=lambda sentence: click.echo(sentence, err=True),
             processes=min(processes, os.cpu_count() or 1),
-            known_share=load_settings().known_share if known_share is None else known_share,
+            known_share=share,
         )
     click.echo(
         f"{summary.profiles} profiles answered, {summary.suggested} of them with a candidate, from {summary.contacts} "
         f"contacts; {summary.skipped} rows skipped.",
         err=True,
     )
+
+
+def _known_share() -> float | None:
+    """The configured share; nothing else that is set matters to who scores files."""
+    settings, problems = read_settings()
+    wrong = [each for each in problems if "suggestions_known_share" in each.where.lower()]
+    if wrong:
+        raise SettingsInvalid(wrong)
+    return settings.known_share
 
 
 @click.group()

@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from connector.errors import SettingsInvalid
-from connector.settings.addresses import allowed_crm_host
+from connector.errors import Problem, SettingsInvalid
+from connector.settings.addresses import allowed_crm_host, is_web_address
 from connector.settings.model import CrmSettings, Settings, SourceSettings
 from connector.settings.reader import LEAST_SHARE, Reader, default_mappings_dir, is_loopback
 from connector.settings.sources import SOURCE_KEYS
@@ -20,7 +20,8 @@ from connector.settings.values import PLAIN, Values
 
 __all__ = [
     "LEAST_SHARE", "PLAIN", "SOURCE_KEYS", "CrmSettings", "Settings", "SourceSettings", "allowed_crm_host",
-    "default_mappings_dir", "is_loopback", "load_settings",
+    "default_mappings_dir", "is_loopback", "is_web_address", "load_settings",
+    "read_settings",
 ]  # fmt: skip
 
 
@@ -35,9 +36,23 @@ def load_settings(
     Reads ``connector.toml`` (or the file that CONNECTOR_CONFIG names) and the environment, which wins. Raises
     SettingsInvalid carrying every problem, each with the place it stands and its cure.
     """
+    settings, problems = read_settings(environ, file, overrides=overrides)
+    if problems:
+        raise SettingsInvalid(problems)
+    return settings
+
+
+def read_settings(
+    environ: Mapping[str, str] | None = None,
+    file: Path | None = None,
+    *,
+    overrides: Mapping[str, Any] | None = None,
+) -> tuple[Settings, tuple[Problem, ...]]:
+    """The settings of this process and all that is wrong with them; what a problem names is not to be relied on.
+
+    For who can do without the wrong ones, such as `connector check`; everybody else calls ``load_settings``.
+    """
     env = dict(os.environ if environ is None else environ)
     values = Values(env, file or Path(env.get("CONNECTOR_CONFIG", "connector.toml")), dict(overrides or {}))
     settings = Reader(values).read()
-    if values.problems:
-        raise SettingsInvalid(values.problems)
-    return settings
+    return settings, tuple(values.problems)

@@ -17,6 +17,12 @@ def parts_of(url: str) -> SplitResult | None:
     return parts if whole and not any(letter.isspace() for letter in url) else None
 
 
+def is_web_address(url: str) -> bool:
+    """Whether it is an http or https address with a host."""
+    parts = parts_of(url)
+    return parts is not None and parts.scheme in ("http", "https")
+
+
 def allowed_crm_host(url: str) -> bool:
     """Whether an address may be called as the CRM: https at *.salesforce.com, or loopback (the sandbox)."""
     parts = parts_of(url)

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from connector.settings.addresses import LOOPBACK, allowed_crm_host, has_port, is_bare, parts_of
 from connector.settings.model import CrmSettings, Settings
 from connector.settings.sources import read_sources
-from connector.settings.values import SECRET, Values
+from connector.settings.values import SECRET, Values, access_cure
 
 API_FLOOR = 57.0
 SHORTEST_KEY = 32
@@ -65,8 +65,13 @@ class Reader:
 
     def _data_dir(self) -> Path:
         folder = Path(self.values.get("data_dir")).expanduser()
-        if folder.exists() and not folder.is_dir():
-            self.values.wrong("data_dir", f"names {folder}, which is not a folder.", "Name a folder.")
+        try:
+            if folder.exists() and not folder.is_dir():
+                self.values.wrong("data_dir", f"names {folder}, which is not a folder.", "Name a folder.")
+        except OSError as error:
+            self.values.wrong(
+                "data_dir", f"names {folder}, which cannot be read: {error.strerror}.", access_cure(error)
+            )
         return folder
 
     def _database_url(self) -> str:
@@ -119,10 +124,14 @@ class Reader:
         given = self.values.get("mappings_dir")
         folder = Path(given).expanduser() if given else default_mappings_dir()
         cure = "Correct it, or unset it for the shipped mappings."
-        if not folder.is_dir():
-            self.values.wrong("mappings_dir", f"names {folder}, which is not a folder.", cure)
-        elif not (folder / "channels.yml").is_file():
-            self.values.wrong("mappings_dir", f"names {folder}, which holds no channels.yml.", cure)
+        try:
+            if not folder.is_dir():
+                self.values.wrong("mappings_dir", f"names {folder}, which is not a folder.", cure)
+            elif not (folder / "channels.yml").is_file():
+                self.values.wrong("mappings_dir", f"names {folder}, which holds no channels.yml.", cure)
+        except OSError as error:
+            what = f"names {folder}, which cannot be read: {error.strerror}."
+            self.values.wrong("mappings_dir", what, access_cure(error))
         return folder
 
     def _clock_file(self) -> Path | None:

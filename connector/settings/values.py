@@ -59,13 +59,14 @@ class Values:
             return found
         if not raw.startswith("file:"):
             return raw
-        reason = "it is empty"
+        reason, cure = "it is empty", "Write the secret into it, or correct the path."
         try:
             found = Path(raw[5:]).expanduser().read_text(encoding="utf-8-sig").strip()
         except (OSError, UnicodeDecodeError) as error:
             found, reason = "", (error.strerror or "no access") if isinstance(error, OSError) else "not text"
+            cure = access_cure(error)
         if not found:
-            self.problem(where, f"refers to the file {raw[5:]}, which cannot be read ({reason}).", "Correct the path.")
+            self.problem(where, f"refers to the file {raw[5:]}, which cannot be read ({reason}).", cure)
         return found
 
     def number(self, name: str, kind: Callable[[str], Any], cure: str) -> Any:
@@ -97,7 +98,7 @@ class Values:
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             self.problem(str(self.path), f"is not TOML: {error}.", "Correct the line.")
         except OSError as error:
-            self.problem(str(self.path), f"cannot be read: {error.strerror}.", "Give this user read access.")
+            self.problem(str(self.path), f"cannot be read: {error.strerror}.", access_cure(error))
         return {}
 
     def _name_unknown(self) -> None:
@@ -111,6 +112,11 @@ class Values:
             if name.startswith(PREFIX) and name not in known:
                 for meant in get_close_matches(name, known, 1, ALIKE):
                     self.problem(name, "is not a setting.", f"Did you mean {meant}?")
+
+
+def access_cure(error: Exception) -> str:
+    """What helps against a file that cannot be read."""
+    return "Give this user access." if isinstance(error, PermissionError) else "Correct the path."
 
 
 def _instead(name: str) -> str:

@@ -13,7 +13,8 @@ PLACE = Path(__file__).resolve().parents[2] / "docs" / "cli.md"
 HEAD = """# Commands
 
 Written from the commands themselves (`python -m tests.repo.reference`); `connector COMMAND --help` says the same.
-Exit codes: 0 fine, 1 found problems, 2 wrong usage or input. Errors go to stderr, in a sentence with the cure.
+Exit codes: 0 fine, 1 found problems, 2 wrong usage or input, 130 stopped by Ctrl-C (0 where that is how it is meant to
+end: `run`, `worker`, `sandbox`, `demo` once it serves). Errors go to stderr, in a sentence with the cure.
 """
 
 
