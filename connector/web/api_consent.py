@@ -10,11 +10,11 @@ from pydantic import BaseModel
 from connector.domain.consent import Answer, Evidence
 from connector.domain.events import format_time
 from connector.domain.links import Permit
-from connector.errors import NotFound
+from connector.errors import InputInvalid, NotFound
 from connector.flows.access import permit
 from connector.flows.consent.ending import invalidate, revoke, withdraw
 from connector.flows.consent.holding import hold, release
-from connector.flows.consent.looking import disclose_evidence
+from connector.flows.consent.looking import ask_script, disclose_evidence
 from connector.flows.consent.preview import preview
 from connector.flows.consent.record import record
 from connector.flows.consent.words import LinkChange, Receipt, RecordConsent, WithdrawConsent
@@ -34,6 +34,7 @@ from connector.web.api_consent_models import (
     LinkList,
     LinkOut,
     LinkQuery,
+    NoticeRef,
     PermitOut,
     PermitQuery,
     PreviewOut,
@@ -43,6 +44,8 @@ from connector.web.api_consent_models import (
     RecordQuery,
     ShareOut,
     WithdrawIn,
+    WordingOut,
+    WordingQuery,
     WritingOut,
 )
 
@@ -68,6 +71,20 @@ def record_consent(call: Call) -> ReceiptOut:
         key=call.key,
     )
     return _receipt(record(call.ctx, command))
+
+
+def consent_wording(call: Call) -> WordingOut:
+    """The published wording in force: it is recorded word for word."""
+    query = cast(WordingQuery, call.query)
+    network = call.ctx.channels.canonical_network(query.network) if query.network else ""
+    if network is None:
+        raise InputInvalid("query.network: not in channels.yml; use its name there, or leave it out.")
+    script = ask_script(call.ctx, query.channel, query.lang, network, more=query.more)
+    return WordingOut(
+        text=script.text,
+        notice=NoticeRef(id=script.notice_id, version=script.version, lang=script.lang),
+        purposes={name: script.labels[name] for name in script.purposes},
+    )
 
 
 def preview_consent(call: Call) -> PreviewOut:
@@ -280,6 +297,10 @@ OPERATIONS = (
     Operation(
         "record_consent", "POST", "/consent/records", "Record what the customer answered", record_consent, ReceiptOut,
         body=ConsentIn, status=201, tag="consent",
+    ),
+    Operation(
+        "consent_wording", "GET", "/consent/wording", "What to read out or paste when asking", consent_wording,
+        WordingOut, WordingQuery, tag="consent",
     ),
     Operation(
         "preview_consent", "GET", "/consent/preview", "What a yes would move, before it is recorded", preview_consent,

@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import AliasChoices, BaseModel, Field, StrictBool, model_validator
 
+from connector.domain.channels import Channel
 from connector.domain.consent import AGENT_METHODS, Answer, HoldReason, Method
 from connector.flows.consent.preview import Standstill
 from connector.web.api_models import Moment, Paged
@@ -19,6 +20,23 @@ class NoticeRef(BaseModel, extra="forbid"):
     id: str
     version: str
     lang: str = "en"
+
+
+class WordingQuery(BaseModel, extra="forbid"):
+    """Where the customer is asked, and in which language."""
+
+    channel: Channel = Channel.PHONE
+    network: str | None = Field(None, description="Where its own wording is wanted, such as x")
+    lang: str = Field("en", description="English where there is no wording in it")
+    more: bool = Field(False, description="true: the wording that asks for every purpose")
+
+
+class WordingOut(BaseModel):
+    """What to read out or paste when asking; `text` and `notice` go into the record as they are."""
+
+    text: str
+    notice: NoticeRef
+    purposes: dict[str, str] = Field(description="What it asks for: each purpose, and what it is called")
 
 
 class EvidenceIn(BaseModel, extra="forbid"):

@@ -105,6 +105,7 @@ RULES: Mapping[str, Permission | str] = {
     "api.profile_suggestions": P.PEOPLE_READ,
     "api.reject_suggestion": P.CONSENT_RECORD,
     "api.record_consent": P.CONSENT_RECORD,
+    "api.consent_wording": P.CONSENT_RECORD,
     "api.preview_consent": P.CONSENT_RECORD,
     "api.list_consent_records": P.CONSENT_READ,
     "api.list_links": P.CONSENT_READ,

@@ -224,6 +224,32 @@ def test_evidence_is_opened_by_a_privacy_officer_and_each_look_is_an_entry(site:
     assert site.api("GET", "/links/lnk_none/evidence", role="privacy").json["code"] == "not_found"
 
 
+def test_a_program_asks_with_the_wording_that_it_was_given(site: Site, seed: Seed) -> None:
+    """What the API says to read out is what the record is taken for, without a look at any file."""
+    ids = small_world(seed)
+    told = site.api("GET", "/consent/wording?channel=phone", role="agent").json
+    assert list(told["purposes"]) == ["service"]
+    evidence = {"wording": told["text"], "customer_words": "yes, please"}
+    body = consent(site, ids["unknown"], TOMAS, notice=told["notice"], evidence=evidence)
+    assert site.api("POST", "/consent/records", role="agent", json=body).status_code == 201
+
+
+@pytest.mark.parametrize(
+    ("query", "status", "told"),
+    [
+        ("channel=social&network=x&lang=de", 200, "de"),
+        ("lang=xx", 200, "en"),
+        ("more=true", 200, "marketing"),
+        ("network=nowhere", 422, "query.network"),
+        ("channel=pigeon", 422, "query.channel"),
+    ],
+)
+def test_the_wording_fits_where_the_customer_is_asked(site: Site, query: str, status: int, told: str) -> None:
+    answer = site.api("GET", f"/consent/wording?{query}", role="agent")
+    assert (answer.status_code, told in answer.text) == (status, True)
+    assert "nowhere" not in answer.text
+
+
 def test_a_link_can_be_held_released_revoked_and_invalidated(site: Site, seed: Seed) -> None:
     """Each by whom the rules allow."""
     ids = small_world(seed)

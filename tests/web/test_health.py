@@ -96,6 +96,9 @@ def test_a_store_that_is_away_is_told_and_not_hidden(site: Site, monkeypatch: py
     status, told = ready(site)
     assert (status, told["status"]) == (503, "not ready")
     assert site.app.test_client().get("/healthz").status_code == 200
+    figures = site.app.test_client().get("/metrics")
+    assert (figures.status_code, "connector_ready 0.0" in figures.text) == (200, True), "an alarm needs no store"
+    assert "connector_inbox_waiting" not in figures.text, "nobody knows, so nothing is said"
 
 
 def test_metrics_tell_figures_and_nobody_s_name(site: Site, seed: Seed) -> None:
