@@ -37,6 +37,7 @@ DRAIN_BYTES = 4 * 1024 * 1024
 DRAIN_SECONDS = 2.0
 BUFFERED_BYTES = 256 * 1024 * 1024
 WAITING_REQUESTS = 2000
+PROBES = ("/healthz", "/readyz", "/metrics")
 
 TOO_LARGE = Answer(413, body=b"The body is too large.")
 TOO_SLOW = Answer(408, body=b"The body did not come in time.")
@@ -81,7 +82,7 @@ class Front:
                 await self._webhook(source, scope, receive, sending)
         except Gone:
             status = 499
-        if source is None or status != 200:  # deliveries that are stored are counted, not logged one by one
+        if is_told(scope["path"], status, is_delivery=source is not None):
             took = round((monotonic() - started) * 1000)
             log.info("http_request", method=scope["method"], path=loggable(scope["path"]), status=status, took_ms=took)
 
@@ -206,6 +207,12 @@ class Front:
     def _release(self, size: int) -> None:
         self._buffered -= size
         self._waiting -= 1
+
+
+def is_told(path: str, status: int, *, is_delivery: bool) -> bool:
+    """Whether a request is worth a line of the log: stored deliveries are counted, and probes that find all well are
+    all that would be said at rest."""
+    return status != 200 or not (is_delivery or path.endswith(PROBES))
 
 
 def _value(headers: list[tuple[str, str]], name: str) -> str | None:

@@ -10,7 +10,7 @@ WORDS = frozenset(
         "evidence", "healthz", "history", "hold", "inbox", "interactions", "invalidate", "keys", "links", "login",
         "logout", "m", "metrics", "openapi.json", "outbox", "peek", "people", "permits", "preview", "privacy",
         "profiles", "readyz", "records", "reject", "release", "reports", "retry", "revoke", "search", "shelf",
-        "sources", "static", "suggestions", "users", "v1", "webhooks", "withdraw",
+        "sources", "static", "suggestions", "users", "v1", "webhooks", "withdraw", "wording",
     }
 )  # fmt: skip
 """Every fixed part of an address that is served; a test holds them against the routes."""

@@ -10,6 +10,7 @@ from socket import gethostname
 
 import pytest
 from sqlalchemy import select
+from structlog.testing import capture_logs
 
 from connector.domain.consent import HoldReason
 from connector.domain.events import format_time
@@ -94,8 +95,11 @@ def test_a_second_reading_writes_nothing(crm: CrmDesk, person: str) -> None:
     crm.send()
     crm.sync()
     before = crm.contents()
-    again = crm.sync()
+    with capture_logs() as lines:
+        again = crm.sync()
     assert crm.contents() == before
+    assert again.is_empty
+    assert lines == [], "nothing to tell of"
     assert (again.contacts, again.users, again.our_cases, again.crm_cases) == (0, 0, 0, 0)
     assert set(again.interactions.values()) == {0}
     assert crm.send().sent == 0

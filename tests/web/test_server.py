@@ -233,6 +233,23 @@ def test_a_webhook_below_the_public_path_is_a_webhook(site: Site) -> None:
     assert (status(site.send(raw)), site.pages.qsize()) == (200, 0)
 
 
+@pytest.mark.parametrize(
+    ("path", "status", "is_delivery", "told"),
+    [
+        ("/healthz", 200, False, False),
+        ("/desk/readyz", 200, False, False),
+        ("/desk/readyz", 503, False, True),
+        ("/metrics", 200, False, False),
+        ("/webhooks/x", 200, True, False),
+        ("/webhooks/x", 401, True, True),
+        ("/inbox", 200, False, True),
+    ],
+)
+def test_an_idle_service_says_nothing(path: str, status: int, *, is_delivery: bool, told: bool) -> None:
+    """Two probes every ten seconds would be all that is in the log."""
+    assert front.is_told(path, status, is_delivery=is_delivery) is told
+
+
 def test_a_client_that_leaves_harms_nobody(site: Site) -> None:
     with site.open() as client:
         client.sendall(head(length=1000) + b"{")

@@ -41,6 +41,11 @@ class SyncReport:
     calls: int = 0
     is_busy: bool = False
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing was new."""
+        return not (self.contacts or self.users or self.our_cases or self.crm_cases or any(self.interactions.values()))
+
 
 def fields_read(mapping: CrmMapping) -> dict[str, Reading]:
     """What a reading asks of each object; what people said on channels of the CRM is read where the org keeps it."""
@@ -67,10 +72,11 @@ def sync_once(ctx: Context, full: bool = False, on_progress: Progress | None = N
         report = _sync(ctx, crm, mapping, full=full, on_progress=on_progress)
     finally:
         end_turn(ctx)
-    log.info(
-        "synced", contacts=report.contacts, users=report.users, our_cases=report.our_cases,
-        crm_cases=report.crm_cases, interactions=sum(report.interactions.values()), calls=report.calls,
-    )  # fmt: skip
+    if not report.is_empty:  # at rest there is one every minute
+        log.info(
+            "synced", contacts=report.contacts, users=report.users, our_cases=report.our_cases,
+            crm_cases=report.crm_cases, interactions=sum(report.interactions.values()), calls=report.calls,
+        )  # fmt: skip
     return report
 
 
