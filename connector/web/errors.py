@@ -44,12 +44,15 @@ CODES = {
     403: "forbidden",
     404: "not_found",
     405: "method_not_allowed",
+    408: "too_slow",
     413: "payload_too_large",
     415: "media_type_refused",
     429: "too_many_requests",
+    503: "store_busy",
 }
 
 API_PREFIX = "/api/"
+PROBLEM_JSON = "application/problem+json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,12 +87,16 @@ WORDS: Mapping[int, Words] = {
     405: Words("That does not work this way", "Nothing was changed.", "Go back and use the page's own buttons."),
     409: Words("That no longer fits", "Nothing was changed.", "Reload the page and look again."),
     413: Words("That is too large", "Nothing was stored.", "Send less at once."),
+    415: Words(
+        "That cannot be read as it was sent", "Nothing was stored.", "Send it plain, in the form that is asked for."
+    ),
     422: Words("Something is missing or wrong", "Nothing was changed.", "Go back, correct it and send it again."),
     500: Words(
         "Something broke on our side",
         "What you sent may not have been saved.",
         "Try again; if it happens again, tell an admin when it happened.",
     ),
+    429: Words("Too often in a short time", "Nothing was changed.", "Wait a few minutes and try again."),
     503: Words("Busy for a moment", "Nothing was changed and nothing is lost.", "Wait a few seconds and try again."),
 }
 
@@ -99,6 +106,11 @@ WORDS_OF_CODES: Mapping[str, Words] = {
     ),
 }
 """Where what happened is better told by the code than by the status."""
+
+
+def words_of(status: int) -> Words:
+    """What a status means; one that is not in the table is still told as the right side's fault."""
+    return WORDS.get(status) or WORDS[400 if status < 500 else 500]
 
 
 def status_of(error: errors.ConnectorError) -> int:
@@ -120,18 +132,23 @@ def trouble_of(error: Exception) -> Trouble:
 
 def problem_response(trouble: Trouble) -> Response:
     """The trouble as RFC 9457 problem+json with its stable code."""
+    response = Response(problem_body(trouble), trouble.status, content_type=PROBLEM_JSON)
+    response.headers.extend(trouble.headers)
+    return response
+
+
+def problem_body(trouble: Trouble) -> bytes:
+    """The document of problem+json."""
     body: dict[str, object] = {
         "type": f"about:blank#{trouble.code}",
-        "title": WORDS.get(trouble.status, WORDS[500]).title,
+        "title": words_of(trouble.status).title,
         "status": trouble.status,
         "code": trouble.code,
         "detail": trouble.detail,
     }
     if trouble.problems:
         body["problems"] = [dict(each) for each in trouble.problems]
-    response = Response(json.dumps(body, ensure_ascii=False), trouble.status, content_type="application/problem+json")
-    response.headers.extend(trouble.headers)
-    return response
+    return json.dumps(body, ensure_ascii=False).encode()
 
 
 def register_errors(app: Flask) -> None:
@@ -152,7 +169,7 @@ def answer(error: Exception) -> Response:
         )
     if request.path.startswith(API_PREFIX):
         return problem_response(trouble)
-    words = WORDS_OF_CODES.get(trouble.code) or WORDS.get(trouble.status, WORDS[500])
+    words = WORDS_OF_CODES.get(trouble.code) or words_of(trouble.status)
     # A refused form is filled in again on a fresh page: going back would bring the old one, with its old token.
     form = page_before() if request.method == "POST" else ""
     back = request.script_root + form if form else None

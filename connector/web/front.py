@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 from threading import Lock
 from time import monotonic
@@ -18,6 +19,7 @@ import structlog
 from a2wsgi import WSGIMiddleware
 
 from connector.flows.receive import Answer, Authentic, Outcome, Receiver
+from connector.web.errors import API_PREFIX, CODES, PROBLEM_JSON, Trouble, problem_body
 from connector.web.loggable import loggable
 
 log = structlog.get_logger()
@@ -75,7 +77,7 @@ class Front:
         source = self._source(scope)
         try:
             if not scope["query_string"].isascii():
-                await _answer(sending, BAD_TARGET)
+                await _answer(sending, _as_asked(scope, BAD_TARGET))
             elif source is None:
                 await self._page(scope, receive, sending)
             else:
@@ -106,7 +108,7 @@ class Front:
         if refusal is not None:
             await _refuse(receive, send, refusal, expects=_value(headers, "expect") is not None)
             return
-        body = await self._body(receive, send, self._receiver.cap(source))
+        body = await self._body(scope, receive, send, self._receiver.cap(source))
         if body is None:
             return
         request = {"method": scope["method"], "query": scope["query_string"].decode("ascii"), "headers": headers}
@@ -148,7 +150,7 @@ class Front:
         return self._receiver.refusal(source, int(length) if length.isdecimal() else None, encoded=encoded)
 
     async def _page(self, scope: Scope, receive: Receive, send: Send) -> None:
-        body = await self._body(receive, send, PAGE_BYTES)
+        body = await self._body(scope, receive, send, PAGE_BYTES)
         if body is None:
             return
         rest = [bytes(body)]
@@ -166,10 +168,10 @@ class Front:
         finally:
             self._release(len(body))
 
-    async def _body(self, receive: Receive, send: Send, cap: int) -> bytearray | None:
+    async def _body(self, scope: Scope, receive: Receive, send: Send, cap: int) -> bytearray | None:
         """The whole body, counted against what may be held at once; None when the refusal was already sent."""
         if self._waiting >= WAITING_REQUESTS:
-            await _refuse(receive, send, BUSY)
+            await _refuse(receive, send, _as_asked(scope, BUSY))
             return None
         body = bytearray()
         self._waiting += 1
@@ -180,9 +182,9 @@ class Front:
             if refusal is None:
                 kept = True
                 return body
-            await _refuse(receive, send, refusal)
+            await _refuse(receive, send, _as_asked(scope, refusal))
         except TimeoutError:
-            await _answer(send, TOO_SLOW, close=True)
+            await _answer(send, _as_asked(scope, TOO_SLOW), close=True)
         finally:
             if not kept:
                 self._release(len(body))
@@ -207,6 +209,14 @@ class Front:
     def _release(self, size: int) -> None:
         self._buffered -= size
         self._waiting -= 1
+
+
+def _as_asked(scope: Scope, answer: Answer) -> Answer:
+    """The refusal as who asks reads it: programs of the API get problem+json, in the form of every other."""
+    if API_PREFIX not in scope["path"]:
+        return answer
+    told = problem_body(Trouble(answer.status, CODES[answer.status], answer.body.decode("ascii")))
+    return replace(answer, body=told, content_type=PROBLEM_JSON)
 
 
 def is_told(path: str, status: int, *, is_delivery: bool) -> bool:

@@ -30,7 +30,7 @@ from connector.store.tables import (
 )
 from connector.store.unit_of_work import Store
 from connector.web.api import OPERATIONS
-from connector.web.errors import status_of
+from connector.web.errors import WORDS, Trouble, problem_response, status_of
 from tests.conftest import FakeClock
 from tests.web.conftest import Site, standing
 from tests.web.seed import LONG, MARA, TOMAS, Seed, small_world
@@ -531,6 +531,14 @@ def test_a_posted_case_becomes_a_case_when_the_worker_comes(site: Site) -> None:
     assert [(each["network"], each["handle"], each["channel"]) for each in found] == [
         ("discourse", "ola_n", "community")
     ]
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 405, 406, 408, 409, 411, 413, 414, 415, 422, 429, 431])
+def test_no_refusal_is_told_as_our_fault(site: Site, status: int) -> None:
+    """A program's people would look at our log for what is theirs to correct."""
+    with site.app.test_request_context():
+        told = problem_response(Trouble(status, "some_code", "What is wrong.")).get_json(force=True)
+    assert told["title"] not in {WORDS[500].title, WORDS[503].title}
 
 
 def test_the_documented_codes_are_those_of_the_errors() -> None:

@@ -189,6 +189,19 @@ def test_a_head_that_does_not_come_in_time_is_given_up(site: Site, monkeypatch: 
     assert site.send(b"") == b""
 
 
+@pytest.mark.parametrize(
+    ("path", "kind"), [("/desk/api/v1/cases", b"application/problem+json"), ("/form", b"text/plain")]
+)
+def test_a_program_is_refused_in_the_form_of_every_other_refusal(
+    site: Site, monkeypatch: pytest.MonkeyPatch, path: str, kind: bytes
+) -> None:
+    monkeypatch.setattr(front, "PAGE_BYTES", 10)
+    raw = f"POST {path} HTTP/1.1\r\nhost: t\r\ncontent-length: 11\r\nconnection: close\r\n\r\n".encode()
+    answer = site.send(raw + b"x" * 11)
+    assert (status(answer), kind in answer) == (413, True)
+    assert (b'"code": "payload_too_large"' in answer) is path.startswith("/desk/api/")
+
+
 def test_what_may_be_held_at_once_is_bounded(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(front, "BUFFERED_BYTES", 10)
     answer = site.send(head() + BODY)
