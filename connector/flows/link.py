@@ -25,12 +25,13 @@ def relink(uow: UnitOfWork, profile_id: str) -> None:
     send_whole(uow, _queue(uow, profile_id)[1:])
 
 
-def retell(uow: UnitOfWork, profile_id: str, contact_id: str) -> None:
-    """Sends an account with all that hangs on it again, its contact said in any case: this one came back in the CRM.
+def retell(uow: UnitOfWork, profile_id: str, contact_id: str, *, named: str | None = None) -> None:
+    """Sends an account and all that hangs on it again, its contact said in any case: the CRM itself put this one there.
 
-    Bringing a record back restores what pointed to it and names nobody since, also where we emptied it meanwhile.
+    Bringing a record back restores what pointed to it and names nobody since, also where we emptied it meanwhile; and
+    a merge moves what named the one (``named``) to the other.
     """
-    send_whole(uow, _queue(uow, profile_id), contact_id)
+    send_whole(uow, _queue(uow, profile_id), contact_id, named=named)
 
 
 def _queue(uow: UnitOfWork, profile_id: str) -> list[str]:

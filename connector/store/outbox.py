@@ -106,7 +106,7 @@ _HAND_BACK = f"UPDATE outbox SET {_CLEAR}, touches = 0, run_at = {{now}} + :wait
 _WHOLE = f"""
 UPDATE outbox SET sent_digest = CASE WHEN claim IS NULL THEN NULL ELSE '{OVERTAKEN}' END,
   tried_contact_id = {ALSO_TRIED}
-WHERE external_key = :key
+WHERE external_key = :key AND (CAST(:named AS TEXT) IS NULL OR sent_contact_id = CAST(:named AS TEXT))
 """
 _HELD = "SELECT id FROM outbox WHERE claim = :claim"
 _OVERTAKEN = f"""
@@ -255,13 +255,15 @@ def hold_rows(uow: UnitOfWork, keys: Collection[str]) -> None:
         uow.connection.execute(these.order_by(outbox.c.rank, outbox.c.external_key).with_for_update())
 
 
-def send_whole(uow: UnitOfWork, keys: Collection[str], contact: str | None = None) -> None:
+def send_whole(uow: UnitOfWork, keys: Collection[str], contact: str | None = None, *, named: str | None = None) -> None:
     """Makes these records, which are queued, go out whole although nothing in them may have changed.
 
-    With a ``contact``, the CRM may show that one on them again without anybody's having written it.
+    With a ``contact``, the CRM may show that one on them without anybody's having written it. With ``named``, only
+    those records are meant on which we named that one last.
     """
     if keys:
-        run(uow.connection, _WHOLE, [{"key": key, "contact": contact} for key in sorted(keys)])
+        rows = [{"key": key, "contact": contact, "named": named} for key in sorted(keys)]
+        run(uow.connection, _WHOLE, rows)
 
 
 def tried(noted: str | None) -> frozenset[str]:

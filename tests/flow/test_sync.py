@@ -180,6 +180,23 @@ def test_when_a_merge_is_taken_back_nobody_is_named_until_a_person_has_looked(cr
     assert crm.record(CASE, case_id_of(account))["ContactId"] == master
 
 
+def test_a_merge_that_is_taken_back_before_anything_was_sent_leaves_no_name_behind(crm: CrmDesk, person: str) -> None:
+    """The CRM itself moved what we had named one contact on to the other: that is nobody's choice there."""
+    assert crm.org is not None
+    master, account = crm.person(LastName="Kept"), crm.account("ada")
+    crm.sync()
+    crm.yes(account, person)
+    crm.send()
+    crm.org.merge(master, person)
+    crm.sync()
+    crm.org.control("undelete", {"ids": [person]})
+    crm.sync()
+    assert crm.contacts_in_org() == {master}, "else this shows nothing"
+    crm.send()
+    assert (crm.reason(account), crm.contacts_in_org()) == ("hold", {None})
+    assert crm.held() == crm.wanted()
+
+
 def test_what_is_merged_into_a_contact_that_was_taken_out_of_a_merge_stays_there(crm: CrmDesk, person: str) -> None:
     """The CRM may go on naming the former master of a contact that lives again; it is nobody's record but its own."""
     assert crm.org is not None

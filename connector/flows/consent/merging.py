@@ -24,6 +24,7 @@ from connector.flows.consent.acts import SYSTEM, Act, moment_of, write_act
 from connector.flows.consent.holding import MERGED, contact_gone_in
 from connector.flows.consent.words import LinkChange, Receipt
 from connector.flows.context import Context
+from connector.flows.link import retell
 from connector.store import ledger
 from connector.store.consent import (
     insert_hold,
@@ -59,6 +60,8 @@ def follow_merge_in(uow: UnitOfWork, ctx: Context, from_contact: str, to_contact
         old = links_of_pair(uow.connection, profile_id, from_contact)
         new = links_of_pair(uow.connection, profile_id, root)
         changes += _join(uow, ctx, old, new, Act(MERGED, _CRM, contact_id=root), now)
+        # Also when people take the merge back before this is sent, the one that stays is not a choice of theirs.
+        retell(uow, profile_id, root, named=from_contact)
     return Receipt(tuple(changes))
 
 
