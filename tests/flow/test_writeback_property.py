@@ -32,7 +32,11 @@ STEPS = st.lists(
         st.tuples(st.just("new case"), st.integers(0, ACCOUNTS - 1), st.just(0)),
         st.tuples(st.sampled_from(["yes", "no", "withdraw"]), st.integers(0, ACCOUNTS - 1), st.integers(0, PEOPLE - 1)),
         st.tuples(st.just("merge"), st.integers(0, PEOPLE - 1), st.integers(0, PEOPLE - 1)),
-        st.tuples(st.sampled_from(["delete contact", "years pass", "sync"]), st.integers(0, PEOPLE - 1), st.just(0)),
+        st.tuples(
+            st.sampled_from(["delete contact", "bring back", "years pass", "sync"]),
+            st.integers(0, PEOPLE - 1),
+            st.just(0),
+        ),
         st.tuples(st.just("choose"), st.integers(0, ACCOUNTS - 1), st.integers(0, PEOPLE)),
         st.tuples(st.just("drain"), st.integers(0, len(FAULTS)), st.integers(1, 2)),
     ),
@@ -100,6 +104,14 @@ class World:
             self.gone.add(self.people[person])
             self.kept.clear()
 
+    def do_bring_back(self, person: int, _: int) -> None:
+        """People take a contact out of the bin, deleted or merged; of a merged one the CRM still names the master."""
+        if self.people[person] in self.gone:
+            assert self.crm.org is not None
+            self.crm.org.control("undelete", {"ids": [self.people[person]]})
+            self.gone.discard(self.people[person])
+            self.kept.clear()
+
     def do_choose(self, account: int, person: int) -> None:
         """A person in the CRM puts a contact on the case, or takes it off, and that is read."""
         assert self.crm.org is not None
@@ -143,9 +155,23 @@ def without_contact(record: dict[str, Any], is_theirs: bool) -> dict[str, Any]:
 # A removal whose answer was lost, seen by the next reading.
 LOST_REMOVAL: list[Step] = [("write", 0, 5), ("withdraw", 0, 0), ("drain", 8, 1), ("drain", 2, 2)]
 
+# A merge that is taken back before anything was sent, and one into a contact that was taken out of another.
+TAKEN_BACK: list[Step] = [("merge", 1, 0), ("sync", 0, 0), ("bring back", 0, 0)]
+MERGED_AGAIN: list[Step] = [
+    ("merge", 1, 0), ("sync", 0, 0), ("bring back", 0, 0), ("sync", 0, 0), ("yes", 1, 1), ("merge", 0, 1),
+]  # fmt: skip
+# The CRM restores what pointed to a contact, also on what was emptied meanwhile.
+CAME_BACK: list[Step] = [
+    ("delete contact", 0, 0), ("sync", 0, 0), *[("drain", 8, 1)] * 3, ("withdraw", 0, 0), *[("drain", 8, 1)] * 3,
+    ("bring back", 0, 0),
+]  # fmt: skip
+
 
 @given(steps=STEPS)
 @example(steps=LOST_REMOVAL)
+@example(steps=TAKEN_BACK)
+@example(steps=MERGED_AGAIN)
+@example(steps=CAME_BACK)
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_the_org_ends_as_the_store_projects(shared_org: TestOrg, migrated_file: Path, steps: list[Step]) -> None:
     with TemporaryDirectory() as folder, ExitStack() as closing:
