@@ -130,8 +130,8 @@ class RecordingCrm:
         for name in ("ContactId", "Contact__c"):
             if name in record:
                 self.contacts[obj, key] = record[name]
-                self.emptied.pop((obj, key), None)
                 if record[name] is not None:
+                    self.emptied.pop((obj, key), None)
                     self.judge(obj, key, record[name], names)
         known = (obj, key) in self.ids
         prefix = "500" if obj == "Case" else "a00"
@@ -149,7 +149,7 @@ class RecordingCrm:
         return Calls(writes=self.sent)
 
     def comes_back(self, contact: str) -> None:
-        """The CRM itself names a contact again that it brought back, where nothing was written meanwhile."""
+        """The CRM itself names a contact again that it brought back, where no other was named meanwhile."""
         self.contacts |= {key: contact for key, named in self.emptied.items() if named == contact}
         self.emptied = {key: named for key, named in self.emptied.items() if named != contact}
 
