@@ -157,7 +157,7 @@ class Desk:
         )
         return replace(command, **more)
 
-    def yes(self, profile_id: str, contact_id: str = ADA, *purposes: str, **more: Any) -> Receipt:
+    def yes(self, profile_id: str | None, contact_id: str = ADA, *purposes: str, **more: Any) -> Receipt:
         command = self.answer(profile_id, contact_id, dict.fromkeys(purposes or ("service",), Answer.YES), **more)
         return consent.record(self.ctx, command)
 
