@@ -92,7 +92,7 @@ class Item:
     @property
     def is_inbound(self) -> bool:
         """Whether a customer said it: what machines write on a customer's side asks nobody for anything."""
-        return self.kind is not None and self.direction == Direction.INBOUND and self.author_role in _CUSTOMERS
+        return self.kind is not None and self.direction == Direction.INBOUND and self.author_role in CUSTOMERS
 
     @property
     def is_answer(self) -> bool:
@@ -100,7 +100,8 @@ class Item:
         return self.kind is not None and self.direction == Direction.OUTBOUND and self.author_role == AuthorRole.AGENT
 
 
-_CUSTOMERS = frozenset({AuthorRole.CUSTOMER.value, AuthorRole.UNKNOWN.value})
+CUSTOMERS = frozenset({AuthorRole.CUSTOMER.value, AuthorRole.UNKNOWN.value})
+"""Whose inbound words count as a customer's: where nobody says whose they are, they are taken for it."""
 
 
 def placeholder(item_id: str, natural: tuple[str, str, str], channel: str, received_at: int) -> Item:

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import (
     CTE,
     BigInteger,
+    ColumnElement,
     Connection,
     Select,
     and_,
@@ -17,13 +18,17 @@ from sqlalchemy import (
     false,
     func,
     literal,
+    not_,
+    or_,
     select,
 )
+from sqlalchemy.sql.functions import coalesce
 
+from connector.domain.items import CUSTOMERS
 from connector.reports.dimensions import columns_of, dimension, key_filter
 from connector.reports.result import Column, Drill, Query, Result, Value
 from connector.reports.zones import around, day_number, local_day, offsets_between
-from connector.store.tables import cases
+from connector.store.tables import cases, interactions
 
 NAME = "first-response"
 VERSION = 1
@@ -66,7 +71,8 @@ def first_response(connection: Connection, query: Query) -> Result:
     Cohort: cases whose first customer message falls on a local day of the span. The clock is the customer's: around the
     clock, from the post itself, not from when it was noticed; bots, likes and notes do not stop it. Percentiles are
     nearest rank: the smallest observed time that at least p % of the cases do not exceed. "All" counts who still waits
-    as not answered yet; where the rank falls among them, the time is not reached and only a lower bound is known.
+    as not answered yet; where the rank falls among them, the time is not reached and only a lower bound is known. Whose
+    customer deleted every word before an answer is left out: there is nothing left to answer.
     """
     groups, overall = _measured(connection, query)
     rows = [_row(key, times) for key, times in groups.items()]
@@ -166,10 +172,23 @@ def _base(query: Query) -> CTE:
             c.first_inbound_at <= query.as_of,
             day.between(day_number(query.first), day_number(query.last)),
             c.is_deleted == false(),
+            or_(known, ~_taken_back(query)),
             *key_filter(c.channel, c.network, query),
         )
         .cte("base")
     )
+
+
+def _taken_back(query: Query) -> ColumnElement[bool]:
+    """Whether the customer had deleted all that was said in the case, and something was said."""
+    said = select(interactions.c.id).where(
+        interactions.c.case_id == cases.c.id,
+        interactions.c.direction == "inbound",
+        interactions.c.author_role.in_(sorted(CUSTOMERS)),
+        interactions.c.kind.is_not(None),
+    )
+    deleted = and_(interactions.c.state == "deleted", coalesce(interactions.c.deleted_at, 0) <= query.as_of)
+    return and_(said.exists(), ~said.where(~deleted).exists())
 
 
 def _excluded(connection: Connection, query: Query) -> dict[str, int]:
@@ -182,10 +201,16 @@ def _excluded(connection: Connection, query: Query) -> dict[str, int]:
         day.between(day_number(query.first), day_number(query.last)),
         *key_filter(c.channel, c.network, query),
     )
-    negative = and_(c.is_deleted == false(), c.first_response_at < c.first_inbound_at)
-    counts = select(func.sum(case((c.is_deleted, 1), else_=0)), func.sum(case((negative, 1), else_=0))).where(inside)
-    deleted, backwards = connection.execute(counts).one()
-    return {"deleted_cases": int(deleted or 0), "counted_as_0_clocks_disagree": int(backwards or 0)}
+    stands = c.is_deleted == false()
+    known = and_(c.first_response_at.is_not(None), c.first_response_at <= query.as_of)
+    counted = (
+        c.is_deleted,
+        and_(stands, c.first_inbound_at <= query.as_of, not_(known), _taken_back(query)),
+        and_(stands, known, c.first_response_at < c.first_inbound_at),
+    )
+    row = connection.execute(select(*(func.sum(case((each, 1), else_=0)) for each in counted)).where(inside)).one()
+    names = ("deleted_cases", "deleted_by_the_customer_before_an_answer", "counted_as_0_clocks_disagree")
+    return {name: int(number or 0) for name, number in zip(names, row, strict=True)}
 
 
 def _row(key: str, times: _Times) -> Mapping[str, Value]:

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
-from sqlalchemy import CTE, ColumnElement, Connection, Select, and_, case, func, or_, select
+from sqlalchemy import CTE, ColumnElement, Connection, Select, and_, case, func, or_, select, true
 
+from connector.domain.items import CUSTOMERS
 from connector.reports.dimensions import columns_of, dimension, key_filter
 from connector.reports.result import Column, Drill, Query, Result, Value
 from connector.reports.zones import around, day_number, days_between, local_day, offsets_between
@@ -29,33 +30,41 @@ COLUMNS = (
 
 
 def volume(connection: Connection, query: Query) -> Result:
-    """Inbound volume per local day and channel, in attempts, interactions and cases; days without any count 0.
+    """Inbound volume per local day and channel, counted as attempts, interactions or cases.
 
     An interaction is one thing a customer wrote, posted or called about; deleted ones still count. An attempt is a run
-    of them in one case without an answer between and with gaps of at most 30 minutes, so that five quick posts, one
-    e-mail and one call each weigh 1. Cases are those with at least one such interaction that day.
+    of them in one case without an answer between, by whichever channel, and with gaps of at most 30 minutes, so that
+    five quick posts, one e-mail and one call each weigh 1; it counts where and when it began. Cases are those with at
+    least one such interaction: on two days or by two channels a case counts in each, but once in every sum.
     """
     counted = _counted(connection, query)
-    keys = sorted({key for key, _ in counted})
+    keys = sorted({key for key, _ in counted.cells})
     days = days_between(query.first, query.last)
-    rows = tuple(_row(key, day, counted.get((key, day_number(day)))) for key in keys for day in days)
-    total = {unit: sum(int(row[unit] or 0) for row in rows) for unit in UNITS}
+    rows = tuple(
+        {"day": day.isoformat(), "key": key, **_counts(counted.cells.get((key, day_number(day))))}
+        for key in keys
+        for day in days
+    )
+    by_day = tuple({"day": day.isoformat(), **_counts(counted.days.get(day_number(day)))} for day in days)
+    ratio = _weekend_ratio(by_day, days, query.unit)
     return Result(
         name=NAME,
         definition_version=VERSION,
         query=query,
         columns=columns_of(COLUMNS, query),
         rows=rows,
-        totals={"keys": len(keys), "days": len(days), **total, "weekend_ratio": _weekend_ratio(rows, days, query.unit)},
+        totals={"keys": len(keys), "days": len(days), **_counts(counted.overall), "weekend_ratio": ratio},
+        series={"keys": tuple({"key": key, **_counts(counted.keys[key])} for key in keys), "days": by_day},
         excluded=_excluded(connection, query),
-        notes=("Deleted messages count; their text is gone.", "A case with messages on two days counts on both."),
+        notes=("Deleted messages count; their text is gone.", "A call that was answered ends its attempt."),
     )
 
 
 def volume_cases(query: Query, drill: Drill) -> Select[Any]:
     """The ids of the cases behind a key and a day (or the whole span), as a statement."""
     said = _said(query)
-    statement = select(said.c.case_id).where(said.c.inbound == 1, said.c.case_id.is_not(None)).distinct()
+    statement = select(said.c.case_id).where(said.c.inbound == 1, said.c.wanted == 1).distinct()
+    statement = statement.where(said.c.case_id.is_not(None))
     statement = statement.where(said.c.day.between(day_number(query.first), day_number(query.last)))
     if drill.key is not None:
         statement = statement.where(said.c.key == drill.key)
@@ -65,7 +74,7 @@ def volume_cases(query: Query, drill: Drill) -> Select[Any]:
 
 
 class _Cell:
-    """What is counted for one key on one day."""
+    """What is counted for one key, one day, or both."""
 
     __slots__ = ("attempts", "cases", "interactions")
 
@@ -74,34 +83,65 @@ class _Cell:
         self.interactions = 0
         self.cases = 0
 
+    def add(self, *, begins: bool, is_new_case: bool) -> None:
+        """Counts one interaction."""
+        self.attempts += begins
+        self.interactions += 1
+        self.cases += is_new_case
 
-def _counted(connection: Connection, query: Query) -> dict[tuple[str, int], _Cell]:
-    """The cells by key and day, in one pass over the rows as they happened.
+
+class _Counted:
+    """The cells by key and day, and the sums over keys, over days and over both; each counts a case once."""
+
+    def __init__(self) -> None:
+        self.cells: dict[tuple[str, int], _Cell] = {}
+        self.keys: dict[str, _Cell] = {}
+        self.days: dict[int, _Cell] = {}
+        self.overall = _Cell()
+        self._last_day: dict[tuple[str, str], int] = {}
+        self._last_day_of_all: dict[str, int] = {}
+
+    def add(self, key: str, day: int, case_id: str | None, *, begins: bool) -> None:
+        """Counts one interaction; they come in the order in which they happened."""
+        before = self._last_day.get((case_id, key)) if case_id else day
+        before_of_all = self._last_day_of_all.get(case_id) if case_id else day
+        self.cells.setdefault((key, day), _Cell()).add(begins=begins, is_new_case=before != day)
+        self.keys.setdefault(key, _Cell()).add(begins=begins, is_new_case=before is None)
+        self.days.setdefault(day, _Cell()).add(begins=begins, is_new_case=before_of_all != day)
+        self.overall.add(begins=begins, is_new_case=before_of_all is None)
+        if case_id:
+            self._last_day[case_id, key] = self._last_day_of_all[case_id] = day
+
+
+def _counted(connection: Connection, query: Query) -> _Counted:
+    """What is counted, in one pass over the rows as they happened.
 
     Window functions say the same and were seven times slower on SQLite at half a million rows.
     """
     said = _said(query)
-    columns = (said.c.case_id, said.c.occurred_at, said.c.inbound, said.c.key, said.c.day)
+    columns = (
+        said.c.case_id,
+        said.c.occurred_at,
+        said.c.inbound,
+        said.c.answered,
+        said.c.wanted,
+        said.c.key,
+        said.c.day,
+    )
     statement = select(*columns).order_by(said.c.occurred_at, said.c.case_id, said.c.direction)
     first, last = day_number(query.first), day_number(query.last)
-    cells: dict[tuple[str, int], _Cell] = {}
+    found = _Counted()
     goes_on_until: dict[str, int] = {}
-    counted_on: dict[tuple[str, str], int] = {}
-    for case_id, at, inbound, key, day in connection.execution_options(yield_per=STREAMED).execute(statement):
-        if not inbound:
-            goes_on_until.pop(case_id, None)
-            continue
+    rows = connection.execution_options(yield_per=STREAMED).execute(statement)
+    for case_id, at, inbound, answered, wanted, key, day in rows:
         begins = case_id is None or at > goes_on_until.get(case_id, 0)
-        if case_id is not None:
+        if answered:
+            goes_on_until.pop(case_id, None)
+        elif case_id is not None:
             goes_on_until[case_id] = at + GAP_MS
-        if first <= day <= last:
-            cell = cells.setdefault((key, day), _Cell())
-            cell.attempts += begins
-            cell.interactions += 1
-            if case_id is not None and counted_on.get((case_id, key)) != day:
-                counted_on[case_id, key] = day
-                cell.cases += 1
-    return cells
+        if inbound and wanted and first <= day <= last:
+            found.add(key, day, case_id, begins=begins)
+    return found
 
 
 def _said(query: Query) -> CTE:
@@ -113,14 +153,21 @@ def _said(query: Query) -> CTE:
         i.occurred_at,
         i.direction,
         case((_customer(), 1), else_=0).label("inbound"),
+        case((or_(_answer(), _picked_up()), 1), else_=0).label("answered"),
+        case((and_(true(), *key_filter(i.channel, i.network, query)), 1), else_=0).label("wanted"),
         dimension(i.channel, i.network, query).label("key"),
         local_day(i.occurred_at, offsets).label("day"),
     ).where(i.occurred_at >= start, i.occurred_at < end, i.occurred_at <= query.as_of, i.kind.is_not(None))
-    return statement.where(or_(_customer(), _answer()), *key_filter(i.channel, i.network, query)).cte("said")
+    # What another channel or network holds is not counted but read: an answer there ends an attempt here.
+    return statement.where(or_(_customer(), _answer())).cte("said")
 
 
 def _customer() -> ColumnElement[bool]:
-    return and_(interactions.c.direction == "inbound", interactions.c.author_role == "customer")
+    return and_(interactions.c.direction == "inbound", interactions.c.author_role.in_(sorted(CUSTOMERS)))
+
+
+def _picked_up() -> ColumnElement[bool]:
+    return and_(_customer(), interactions.c.kind == "call", interactions.c.duration_seconds > 0)
 
 
 def _answer() -> ColumnElement[bool]:
@@ -132,7 +179,7 @@ def _excluded(connection: Connection, query: Query) -> dict[str, int]:
     i = interactions.c
     day = local_day(i.occurred_at, offsets_between(query.zone, start, end))
     counted = [
-        func.sum(case((and_(i.direction == "inbound", i.author_role != "customer"), 1), else_=0)),
+        func.sum(case((and_(i.direction == "inbound", i.author_role.not_in(sorted(CUSTOMERS))), 1), else_=0)),
         func.sum(case((and_(_customer(), i.possible_duplicate), 1), else_=0)),
     ]
     statement = select(*counted).where(
@@ -147,9 +194,8 @@ def _excluded(connection: Connection, query: Query) -> dict[str, int]:
     return {"inbound_not_by_a_customer": int(row[0] or 0), "counted_but_possibly_twice": int(row[1] or 0)}
 
 
-def _row(key: str, day: date, found: Any) -> Mapping[str, Value]:
-    counts = {unit: int(getattr(found, unit)) if found is not None else 0 for unit in UNITS}
-    return {"day": day.isoformat(), "key": key, **counts}
+def _counts(found: _Cell | None) -> dict[str, int]:
+    return {unit: int(getattr(found, unit)) if found is not None else 0 for unit in UNITS}
 
 
 def _weekend_ratio(rows: tuple[Mapping[str, Value], ...], days: list[date], unit: str) -> float | None:

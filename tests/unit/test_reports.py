@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -110,6 +112,142 @@ def test_an_attempt_is_a_run_of_messages_without_an_answer_or_a_long_silence(wor
     world.say("a", "2026-04-07T11:14")
     found = measured(world, query("2026-04-07", "2026-04-07"), volume)
     assert (found.totals["attempts"], found.totals["interactions"], found.totals["cases"]) == (3, 6, 1)
+
+
+def test_a_filter_chooses_what_is_counted_and_changes_no_count(world: World) -> None:
+    """An answer by another channel ends an attempt also for who looks at one channel only."""
+    world.case("a")
+    world.say("a", "2026-04-07T10:00")
+    world.say("a", "2026-04-07T10:05", channel="messaging", direction="outbound", author_role="agent")
+    world.say("a", "2026-04-07T10:10")
+    world.say("a", "2026-04-07T10:20", channel="messaging")
+    everything = by_day(measured(world, query("2026-04-07", "2026-04-07"), volume), "attempts")
+    one = by_day(measured(world, query("2026-04-07", "2026-04-07", channel="social"), volume), "attempts")
+    assert (everything, one) == ({("social", "2026-04-07"): 2}, {("social", "2026-04-07"): 2})
+
+
+def test_a_call_after_an_answered_call_is_an_attempt_of_its_own(world: World) -> None:
+    """A call that was answered is over; one that nobody answered goes on with the next."""
+    for case_id, seconds in (("answered", 95), ("missed", 0)):
+        world.case(case_id, channel="phone", network="phone")
+        for minute in (0, 10):
+            world.say(
+                case_id,
+                f"2026-04-07T10:{minute:02d}",
+                channel="phone",
+                network="phone",
+                kind="call",
+                duration_seconds=seconds,
+            )
+    found = measured(world, query("2026-04-07", "2026-04-07"), volume)
+    assert (found.totals["attempts"], found.totals["interactions"]) == (3, 4)
+
+
+def test_who_opens_a_case_counts(world: World) -> None:
+    """Where nobody says whose words they are, a case opens for them: then they are volume too."""
+    world.case("a")
+    world.say("a", "2026-04-07T10:00", author_role="unknown")
+    found = measured(world, query("2026-04-07", "2026-04-07"), volume)
+    assert (found.totals["interactions"], found.excluded["inbound_not_by_a_customer"]) == (1, 0)
+
+
+def test_a_sum_counts_a_case_once(world: World) -> None:
+    """On two days and by two channels it stands in each cell; a sum leads to as many cases as it says."""
+    world.case("a")
+    world.case("b")
+    world.say("a", "2026-04-07T10:00")
+    world.say("a", "2026-04-08T10:00")
+    world.say("a", "2026-04-08T11:00", channel="messaging")
+    world.say("b", "2026-04-08T12:00")
+    wanted = query("2026-04-07", "2026-04-08", unit="cases")
+    found = measured(world, wanted, volume)
+    assert by_day(found, "cases") == {
+        ("social", "2026-04-07"): 1, ("social", "2026-04-08"): 2, ("messaging", "2026-04-08"): 1,
+    }  # fmt: skip
+    drills: list[tuple[Drill, Any]] = [(Drill(), found.totals["cases"])]
+    drills += [(Drill(key=str(row["key"])), row["cases"]) for row in found.series["keys"]]
+    drills += [(Drill(day=date.fromisoformat(str(row["day"]))), row["cases"]) for row in found.series["days"]]
+    assert [number for _, number in drills] == [2, 1, 2, 1, 2]
+    for drill, number in drills:
+        with world.store.read() as connection:
+            behind = behind_figure(connection, REPORTS["volume"].behind(wanted, drill), cursor=None, limit=51)
+        assert len(behind.rows) == number, drill
+
+
+ODD_DAYS = {
+    "Europe/Berlin": "2026-03-29", "America/Sao_Paulo": "2018-11-04", "Australia/Lord_Howe": "2026-04-05",
+    "America/St_Johns": "2026-11-01", "Asia/Kathmandu": "2026-03-29", "Pacific/Kiritimati": "2026-01-01",
+}  # fmt: skip
+"""Days on which the clocks change, or zones that are seldom thought of."""
+
+Said = st.lists(
+    st.tuples(
+        st.sampled_from([None, "a", "b"]),
+        st.integers(0, 4 * 24 * 12),
+        st.sampled_from(["inbound", "outbound"]),
+        st.sampled_from(["customer", "agent", "bot", "unknown", "marketing"]),
+        st.sampled_from(["social", "messaging", "phone"]),
+        st.sampled_from([None, 0, 60]),
+    ),
+    max_size=30,
+)
+
+
+@settings(max_examples=40, deadline=None)
+@given(rows=Said, name=st.sampled_from(sorted(ODD_DAYS)), only=st.sampled_from([None, "social", "phone"]))
+def test_the_volume_agrees_with_its_plainest_reading(
+    migrated_file: Path, tmp_path_factory: pytest.TempPathFactory, rows: list[Any], name: str, only: str | None
+) -> None:
+    """Counted one by one in Python, with the zone's own local days, on the days when the clocks change."""
+    path = tmp_path_factory.mktemp("plain") / "connector.db"
+    shutil.copy(migrated_file, path)
+    store = open_store(f"sqlite:///{path}")
+    zone, middle = ZoneInfo(name), date.fromisoformat(ODD_DAYS[name])
+    start = to_millis(datetime(middle.year, middle.month, middle.day, tzinfo=UTC) - timedelta(days=1))
+    world = World(store)
+    for case_id in ("a", "b"):
+        world.case(case_id)
+    told = sorted(
+        {(case_id, start + step * 300_000): row for case_id, step, *row in rows}.items(), key=lambda each: each[0][1]
+    )
+    for (case_id, millis), (direction, role, channel, seconds) in told:
+        kind = "call" if channel == "phone" else "mention"
+        world.say(
+            case_id,
+            "2026-01-01",
+            occurred_at=millis,
+            direction=direction,
+            author_role=role,
+            channel=channel,
+            kind=kind,
+            duration_seconds=seconds,
+        )
+    wanted = Query(
+        first=middle, last=middle + timedelta(days=1), zone=zone, as_of=start + 10 * 86_400_000, channel=only
+    )
+    found = measured(world, wanted, volume)
+    store.close()
+    plain: dict[tuple[str, str], list[Any]] = {}
+    silent_since: dict[str, int] = {}
+    for (case_id, millis), (direction, role, channel, seconds) in told:
+        if direction == "outbound" and role == "agent":
+            silent_since.pop(case_id or "", None)
+        if direction == "outbound" or role not in ("customer", "unknown"):
+            continue
+        begins = case_id is None or millis - silent_since.get(case_id, -(10**15)) > 1_800_000
+        silent_since[case_id or ""] = millis
+        if channel == "phone" and seconds:
+            silent_since.pop(case_id or "")
+        day = datetime.fromtimestamp(millis / 1000, zone).date()
+        if only in (None, channel) and wanted.first <= day <= wanted.last:
+            cell = plain.setdefault((channel, day.isoformat()), [0, 0, set()])
+            cell[0] += begins
+            cell[1] += 1
+            cell[2] |= {case_id} - {None}
+    for unit, number in (("attempts", 0), ("interactions", 1)):
+        assert by_day(found, unit) == {key: cell[number] for key, cell in plain.items() if cell[number]}
+    assert by_day(found, "cases") == {key: len(cell[2]) for key, cell in plain.items() if cell[2]}
+    assert found.totals["cases"] == len(set().union(*(cell[2] for cell in plain.values())))
 
 
 def test_days_are_local_empty_days_are_rows_and_others_are_left_out(world: World) -> None:
@@ -222,6 +360,24 @@ def test_clocks_that_disagree_count_as_zero_and_are_told(world: World) -> None:
     found = measured(world, query("2026-04-01", "2026-04-10"), first_response)
     assert found.rows[0]["p50_all_seconds"] == 0
     assert found.excluded["counted_as_0_clocks_disagree"] == 1
+
+
+def test_who_deleted_all_before_an_answer_waits_for_none(world: World) -> None:
+    """It leaves the figures and is told; one word that stands, or an answer, keeps the case in them."""
+    gone = {"state": "deleted", "text": None, "deleted_at": at("2026-04-09T12:00")}
+    for number, minutes in ((1, None), (2, None), (3, 5)):
+        answered(world, number, minutes)
+        world.say(f"csocial{number}", "2026-04-08T14:00", **gone)
+    world.say("csocial2", "2026-04-08T15:00")
+    wanted = query("2026-04-01", "2026-04-10")
+    found = measured(world, wanted, first_response)
+    assert (found.totals["cases"], found.totals["unanswered"]) == (2, 1)
+    assert found.excluded["deleted_by_the_customer_before_an_answer"] == 1
+    with world.store.read() as connection:
+        behind = behind_figure(connection, REPORTS["first-response"].behind(wanted, Drill()), cursor=None, limit=51)
+    assert {row["id"] for row in behind.rows} == {"csocial2", "csocial3"}
+    before = query("2026-04-01", "2026-04-10", as_of=at("2026-04-09T11:00"))
+    assert measured(world, before, first_response).totals["cases"] == 3
 
 
 def test_what_was_not_known_then_is_not_in_the_figure_of_then(world: World) -> None:
