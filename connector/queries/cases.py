@@ -44,6 +44,10 @@ TABS: Mapping[str, ColumnElement[bool]] = {
 """The tabs of the inbox: who waits for us, who of them never had an answer, whom nobody has asked yet, and the rest."""
 
 
+NUMBER_DIGITS = 8
+"""How many digits Salesforce gives a case number."""
+
+
 @dataclass(frozen=True, slots=True)
 class CaseFilter:
     """Which cases to list; None means any."""
@@ -106,14 +110,21 @@ def behind_figure(connection: Connection, case_ids: Select[Any], *, cursor: str 
     return page(connection, statement, order, cursor=cursor, limit=limit, descending=True)
 
 
+def how_many(connection: Connection, case_ids: Select[Any]) -> int:
+    """How many cases a report counted."""
+    return connection.execute(select(func.count()).select_from(case_ids.subquery())).scalar_one()
+
+
 def one_case(connection: Connection, case_id: str) -> RowMapping | None:
     """One case with its profile's name and handle; None where there is none."""
     return connection.execute(_listed(with_words=False).where(cases.c.id == case_id)).mappings().one_or_none()
 
 
 def case_with_number(connection: Connection, number: str) -> str | None:
-    """The id of the case with this CRM case number; None where there is none."""
-    found = connection.execute(select(cases.c.id).where(cases.c.crm_number == number).limit(1)).scalar_one_or_none()
+    """The id of the case with this CRM case number, with or without its leading zeros; None where there is none."""
+    written = {number, number.zfill(NUMBER_DIGITS)} if number.isascii() and number.isdigit() else {number}
+    statement = select(cases.c.id).where(cases.c.crm_number.in_(sorted(written, key=len))).limit(1)
+    found = connection.execute(statement).scalar_one_or_none()
     return str(found) if found is not None else None
 
 

@@ -154,13 +154,12 @@ def _who(ctx: Context, connection: Connection, row: RowMapping) -> dict[str, Any
     """What the card "Who is this?" needs, and the case it stands beside."""
     profile = people.profile(connection, row["profile_id"]) if row["profile_id"] else None
     shown = standing(ctx, connection, profile["id"]) if profile else None
-    unknown = shown is not None and shown.contact_id is None and not shown.held
     return {
         "row": row,
         "case_id": row["id"],
         "profile": profile,
         "standing": shown,
-        "suggestions": guesses(ctx, connection, profile["id"]) if profile and unknown else [],
+        "suggestions": guesses(ctx, connection, profile["id"]) if profile and shown and shown.is_open else [],
     }
 
 

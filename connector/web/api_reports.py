@@ -65,6 +65,7 @@ class ReportResult(BaseModel):
     columns: list[ColumnOut]
     rows: list[dict[str, Any]]
     totals: dict[str, Any]
+    series: dict[str, list[dict[str, Any]]] = Field(description="volume: the sums per key and per day")
     excluded: dict[str, int]
     notes: list[str]
     cannot_know: str
@@ -103,6 +104,7 @@ def _out(result: Result, definition: str, cannot_know: str) -> ReportResult:
         columns=[ColumnOut(name=each.name, label=each.label, kind=each.kind) for each in result.columns],
         rows=[dict(row) for row in result.rows],
         totals=dict(result.totals),
+        series={name: [dict(row) for row in rows] for name, rows in result.series.items()},
         excluded=dict(result.excluded),
         notes=list(result.notes),
         cannot_know=cannot_know,

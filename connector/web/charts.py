@@ -16,6 +16,9 @@ WIDTH = 800
 LABEL = 120
 TAIL = 120
 ROW = 56
+WIDEST_DAY = 48
+EDGE = 70
+"""Labels nearer to the end of the scale than this end at their point, so that they run into nothing."""
 MARKS = (60, 600, 3600, 6 * 3600, 86_400, 7 * 86_400)
 
 
@@ -27,14 +30,17 @@ def volume_chart(result: Result, word: Callable[[str], str]) -> Markup:
         return Markup("")
     unit = result.query.unit
     counts = {(str(row["key"]), str(row["day"])): int(row[unit] or 0) for row in result.rows}
-    step = (WIDTH - LABEL - TAIL) / len(days)
+    sums = {str(row["key"]): int(row[unit] or 0) for row in result.series["keys"]}
     parts = [
-        _volume_row(place, word(key), [counts[key, day] for day in days], days, step, unit)
+        _volume_row(
+            place, f"{word(key)}\n{plural(sums[key], unit.removesuffix('s'))}", [counts[key, day] for day in days], days
+        )
         for place, key in enumerate(keys)
     ]
     bottom = len(keys) * ROW + 8
     first, last = (date_words(day, weekday=False) for day in (days[0], days[-1]))
-    axis = [_text(LABEL, bottom + 12, first, "soft"), _text(WIDTH - TAIL, bottom + 12, last, "soft", "end")]
+    axis = [_text(LABEL, bottom + 12, first, "soft")]
+    axis += [_text(WIDTH - TAIL, bottom + 12, last, "soft", "end")] if len(days) > 1 else []
     label = f"{unit.capitalize()} per day from {first} to {last}, one row per channel; the table has every value."
     return _svg(label, bottom + 20, [*parts, *axis])
 
@@ -79,12 +85,14 @@ def _clock(rows: Sequence[Mapping[str, Value]]) -> _Clock:
     return _Clock(min(values, default=60.0) / 3, max(values, default=3600.0) * 3)
 
 
-def _volume_row(place: int, name: str, values: Sequence[int], days: Sequence[str], step: float, unit: str) -> Markup:
+def _volume_row(place: int, name: str, values: Sequence[int], days: Sequence[str]) -> Markup:
     top, base = place * ROW + 6, place * ROW + ROW - 6
     highest = max(values) or 1
+    step = min(WIDEST_DAY, (WIDTH - LABEL - TAIL) / len(days))
+    title, _, total = name.partition("\n")
     parts = [
-        _text(0, base - 14, name),
-        _text(0, base, plural(sum(values), unit.removesuffix("s")), "soft"),
+        _text(0, base - 14, title),
+        _text(0, base, total, "soft"),
         Markup('<line class="axis" x1="{}" x2="{}" y1="{}" y2="{}"/>').format(LABEL, WIDTH - TAIL, base, base),
     ]
     for at, value in enumerate(values):
@@ -118,16 +126,21 @@ def _response_row(place: int, name: str, row: Mapping[str, Value], clock: _Clock
     elif start is not None and (half is None or end is not None):
         parts.append(_line("open", clock.x(start), float(WIDTH - TAIL), base))
     if half is None and start is not None:
-        parts.append(_text(clock.x(start), base - 9, f"more than {duration(start)}", "soft", "middle"))
+        parts.append(_label(clock.x(start), base, f"more than {duration(start)}", "soft"))
     if half is not None:
         parts.append(_dot(clock.x(half), base, f"half within {duration(half)}"))
-        parts.append(_text(clock.x(half), base - 9, duration(half), "", "middle"))
+        parts.append(_label(clock.x(half), base, duration(half)))
     if most is not None and (half is None or clock.x(most) - clock.x(half) > 60):
         parts.append(_dot(clock.x(most), base, f"90 % within {duration(most)}"))
-        parts.append(_text(clock.x(most), base - 9, duration(most), "", "middle"))
+        parts.append(_label(clock.x(most), base, duration(most)))
     tail = f"{waiting:,} waiting" if waiting else "all answered"
     parts.append(_text(WIDTH - TAIL + 8, base + 4, tail, "soft"))
     return Markup("").join(parts)
+
+
+def _label(x: float, base: float, words: str, kind: str = "") -> Markup:
+    end = WIDTH - TAIL
+    return _text(min(x, end), base - 9, words, kind, "end" if x > end - EDGE else "middle")
 
 
 def _line(kind: str, start: float, end: float, y: float) -> Markup:

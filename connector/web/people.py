@@ -114,6 +114,7 @@ def contact(crm_id: str) -> str | Response:
             name=person_name(row["first_name"], row["last_name"]),
             links=links,
             counts=timeline.channel_counts(connection, ids, allowed),
+            case_counts=timeline.case_counts(connection, ids, allowed),
             channel=channel,
             entries=entries,
             next=page.next,
@@ -139,7 +140,7 @@ def profile(profile_id: str) -> str:
             cases=own.rows,
             links=people.links_of(connection, profile_id=profile_id),
             standing=shown,
-            suggestions=guesses(ctx, connection, profile_id) if shown.contact_id is None and not shown.held else [],
+            suggestions=guesses(ctx, connection, profile_id) if shown.is_open else [],
             case_id=None,
             receipt=RECEIPTS.get(request.args.get("done", "")),
         )

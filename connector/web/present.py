@@ -34,6 +34,38 @@ LINK_STATES: Mapping[str, tuple[str, str]] = {
 }
 """A link's state as a shape and as words."""
 
+HOLD_WORDS: Mapping[str, tuple[str, str]] = {
+    "account_deleted": (
+        "The account was deleted",
+        "It ends by itself when the account comes back; after 30 days the link ends.",
+    ),
+    "account_suspended": ("The network suspended the account", "It ends by itself when the network lets it in again."),
+    "recycled": (
+        "The handle may belong to somebody else now",
+        "Ask who writes; a privacy officer releases it, or the link is undone.",
+    ),
+    "binding_review": (
+        "The account may not be the one that was spoken of",
+        "Ask the customer whether this account is theirs; a privacy officer releases it, or the link is undone.",
+    ),
+    "possible_withdrawal": (
+        "The customer may have withdrawn",
+        "If they want it undone, unlink; where nobody decides in time, the link ends.",
+    ),
+    "crm_optout": (
+        "The contact opted out in the CRM",
+        "A privacy officer releases it once that is taken back there, or the link is undone.",
+    ),
+    "contact_missing": ("The contact is gone from the CRM", "It ends by itself when the contact is back there."),
+    "split_review": (
+        "A joining of contacts was taken back in the CRM",
+        "Whose account it is is open: a privacy officer releases it, or the link is undone.",
+    ),
+    "dispute": ("Two people claim this account", "A privacy officer decides."),
+    "not_me": ("Somebody said that this was never them", "A second person has to say so too before the link ends."),
+}
+"""Why a link rests, and what ends that."""
+
 METHODS = {
     "agent_phone": "by phone", "agent_chat": "in chat", "agent_email": "by e-mail", "agent_store": "in the store",
     "agent_social": "in the conversation", "reply": "by reply", "one_time_link": "by one-time link",
@@ -61,11 +93,11 @@ class Presenter:
             iso=at.isoformat(timespec="seconds"), full=self._full(at), words=self.ago(millis)
         )
 
-    def exact(self, millis: int | datetime | None) -> Markup:
-        """The exact local time in <time>."""
+    def exact(self, millis: int | datetime | None, zone: ZoneInfo | None = None) -> Markup:
+        """The exact local time in <time>; of another zone than the page's where one is given."""
         if millis is None:
             return Markup('<span class="quiet">never</span>')
-        at = self._local(millis)
+        at = self._local(millis).astimezone(zone or self.zone)
         return Markup('<time datetime="{iso}" title="{full}">{words}</time>').format(
             iso=at.isoformat(timespec="seconds"),
             full=self._full(at),
@@ -172,11 +204,11 @@ NUMBERED = frozenset({"phone", "sms"})
 
 
 def handle(text: str | None) -> str:
-    """The handle with its @, bidirectional controls removed so that it cannot reorder what stands beside it.
+    """The handle with its @; characters that nobody sees, or that reorder what stands beside it, are shown as ␣.
 
     An e-mail address or a number is shown as it is.
     """
-    cleaned = without_bidi(text or "").strip()
+    cleaned = told_apart((text or "").strip())
     if not cleaned:
         return "(no handle)"
     return cleaned if "@" in cleaned or cleaned.lstrip("+").isdigit() else f"@{cleaned}"
@@ -192,19 +224,41 @@ def account(row: Mapping[Any, Any], network: str) -> str:
         return handle(row["handle"])
     known = str(row["external_id"] or "")
     if row["display_name"] or (known and row["network"] in NUMBERED):
-        return str(row["display_name"] or known)
+        return without_bidi(str(row["display_name"] or known)).strip() or "(no name)"
     end = known if len(known) <= SHOWN_OF_ID else f"…{known[-SHOWN_OF_ID:]}"
     return f"{network} account {end}".strip() if network else f"Account {end}".strip()
 
 
+BIDI = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+UNSEEN = "\u00ad\u034f\u115f\u1160\u17b4\u17b5\u180e\u200b\u200c\u200d\u2060\u2061\u2062\u2063\u2064\u3164\ufeff\uffa0"
+
+
 def without_bidi(text: str) -> str:
-    """The text without the characters that override the direction of what follows."""
-    return "".join(char for char in text if char not in "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+    """The text without the characters that change the direction of what follows."""
+    return "".join(char for char in text if char not in BIDI)
+
+
+def told_apart(name: str) -> str:
+    """A handle in which what nobody can see is made visible: "ma␣ra" is not "mara", whoever would like it to be."""
+    return "".join("␣" if char in UNSEEN or char in BIDI else char for char in name)
 
 
 def quoted(text: str | None) -> Markup:
     """Somebody else's words: escaped, isolated in direction, line breaks kept."""
     return Markup('<bdi class="words" dir="auto">{}</bdi>').format(without_bidi(text or ""))
+
+
+def ticks(text: str | None) -> Markup:
+    """A sentence in which `names` stand in backticks, with those set as code."""
+    parts = (text or "").split("`")
+    if len(parts) % 2 == 0:
+        return escape(text)
+    return Markup("").join(Markup("<code>{}</code>").format(each) if at % 2 else each for at, each in enumerate(parts))
+
+
+def hold_words(reason: str) -> tuple[str, str]:
+    """Why a link rests and what ends that, in words."""
+    return HOLD_WORDS.get(reason, (reason.replace("_", " ").capitalize(), ""))
 
 
 def safe_link(url: str | None) -> str | None:
@@ -253,9 +307,11 @@ def register_presenter(app: Flask, ctx: Context, timezone: str) -> None:
         "moment": presenter.moment, "exact": presenter.exact, "day": presenter.day, "age": presenter.age,
         "band": presenter.band, "network": presenter.network, "duration": duration, "count": count, "plural": plural,
         "date": date_words, "handle": handle, "account": presenter.account, "attached": attached,
-        "quoted": quoted, "safe_link": safe_link, "masked": masked_email, "icon": icon,
+        "quoted": quoted, "ticks": ticks, "plain": lambda text: without_bidi(text or ""),
+        "safe_link": safe_link, "masked": masked_email, "icon": icon,
         "channel": lambda name: CHANNELS.get(name, str(escape(name))),
         "method": lambda name: METHODS.get(name, "by another way"),
+        "hold": hold_words,
         "link_state": lambda name: LINK_STATES.get(name, ("none", name)),
     }  # fmt: skip
     app.jinja_env.filters.update(filters)

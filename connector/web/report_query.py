@@ -46,9 +46,18 @@ def report_query(ctx: Context, timezone: str, given: Mapping[str, str]) -> Query
         by=_one_of("by", given.get("by"), DIMENSIONS),
         unit=_one_of("unit", given.get("unit"), UNITS),
         channel=_one_of("channel", given["channel"], tuple(Channel)) if given.get("channel") else None,
-        network=given.get("network") or None,
+        network=_network(ctx, given.get("network")),
         groups=groups,
     )
+
+
+def _network(ctx: Context, name: str | None) -> str | None:
+    if not name:
+        return None
+    known = ctx.channels.canonical_network(name)
+    if known is None:
+        raise InputInvalid("`network` is no network that channels.yml knows; use a name such as instagram.")
+    return known
 
 
 def _zone(name: str) -> ZoneInfo:

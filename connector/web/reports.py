@@ -15,13 +15,14 @@ from connector.queries import cases as case_queries
 from connector.reports.catalogue import REPORTS
 from connector.reports.overview import before, overview
 from connector.reports.responsiveness import BANDS
-from connector.reports.result import Drill, Result, Value
+from connector.reports.result import Drill, Query, Result, Value
 from connector.web.auth import context, may
 from connector.web.charts import response_chart, volume_chart
+from connector.web.errors import status_of
 from connector.web.export import as_csv
 from connector.web.paging import PAGE_SIZE, cursor
 from connector.web.permissions import Permission
-from connector.web.present import CHANNELS
+from connector.web.present import CHANNELS, date_words, span
 from connector.web.report_query import NAMES, report_named, report_query
 
 blueprint = Blueprint("reports", __name__)
@@ -31,6 +32,9 @@ CHARTS: Mapping[str, Callable[[Result, Callable[[str], str]], Markup]] = {
     "first-response": response_chart,
 }
 """A report without a chart is shown as its table alone."""
+
+BAND_WORDS = {band: label for band, label, _ in BANDS} | {"over_24h": "24 h and more"}
+"""How long an answer took, in words."""
 
 
 @blueprint.get("/reports")
@@ -50,26 +54,33 @@ def index() -> str:
 
 
 @blueprint.get("/reports/<name>")
-def show(name: str) -> str:
-    """One report; its filters stand in the address, so a view can be shared."""
+def show(name: str) -> str | tuple[str, int]:
+    """One report; its filters stand in the address, so a view can be shared. A wrong one is told beside its field."""
     report = report_named(name)
-    result = _result(name)
-    word = _word(result.query.by)
     with context().store.read() as connection:
         networks = case_queries.networks_in_use(connection, context().channels.networks)
+    shown: dict[str, Any] = {
+        "section": "reports",
+        "report": report,
+        "networks": [(each, _network(each)) for each in networks],
+        "filters": _filters(),
+    }
+    try:
+        result = _result(name)
+    except InputInvalid as error:
+        query = report_query(context(), _timezone(), {})
+        return render_template("report.html", query=query, problem=error.message, **shown), status_of(error)
+    word = _word(result.query.by)
     return render_template(
         "report.html",
-        section="reports",
-        report=report,
         result=result,
         query=result.query,
         chart=CHARTS[name](result, word) if name in CHARTS else None,
         word=word,
         table=_pivot(result) if name == "volume" else None,
-        networks=[(each, _network(each)) for each in networks],
-        filters=_filters(),
         drill=lambda **more: _drill_url(name, more),
-        bands=[(band, label) for band, label, _ in BANDS] + [("over_24h", "24 h and more")],
+        bands=BAND_WORDS.items(),
+        **shown,
     )
 
 
@@ -91,6 +102,7 @@ def cases(name: str) -> str:
     drill = drill_of(request.args)
     with context().store.read() as connection:
         counted = report.behind(query, drill)
+        number = case_queries.how_many(connection, counted)
         page = case_queries.behind_figure(connection, counted, cursor=cursor(), limit=PAGE_SIZE)
     return render_template(
         "report_cases.html",
@@ -98,7 +110,8 @@ def cases(name: str) -> str:
         report=report,
         query=query,
         drill=drill,
-        word=_word(query.by),
+        said=_said(query, drill),
+        number=number,
         page=page,
         personal=may(Permission.PEOPLE_READ),
         back=f"{url_for('reports.show', name=name)}?{urlencode(_filters())}",
@@ -106,18 +119,34 @@ def cases(name: str) -> str:
 
 
 def drill_of(given: Mapping[str, str]) -> Drill:
-    """Which row or cell a query string points at."""
-    day = given.get("day")
-    answered = given.get("answered")
+    """Which row or cell a query string points at; raises InputInvalid naming what is wrong and its cure."""
+    day, answered, band = given.get("day"), given.get("answered"), given.get("band")
+    if answered and answered not in ("yes", "no"):
+        raise InputInvalid("`answered` is yes or no.")
+    if band and band not in BAND_WORDS:
+        raise InputInvalid(f"`band` is one of: {', '.join(BAND_WORDS)}.")
     try:
         return Drill(
             key=given.get("key") or None,
             day=date.fromisoformat(day) if day else None,
-            answered=None if answered not in ("yes", "no") else answered == "yes",
-            band=given.get("band") or None,
+            answered=answered == "yes" if answered else None,
+            band=band or None,
         )
     except ValueError as error:
         raise InputInvalid("`day` is no date; write it as 2026-01-31.") from error
+
+
+def _said(query: Query, drill: Drill) -> list[str]:
+    """What the cases have in common, in words: the row or cell, and the filters."""
+    said = [_word(query.by)(drill.key or "")]
+    said += [CHANNELS[query.channel]] if query.channel and (query.by, drill.key) != ("channel", query.channel) else []
+    said += [_network(query.network)] if query.network and (query.by, drill.key) != ("network", query.network) else []
+    said.append(date_words(drill.day) if drill.day else span(query.first, query.last))
+    if drill.answered is not None:
+        said.append("answered" if drill.answered else "not answered yet")
+    if drill.band:
+        said.append(f"answered after {BAND_WORDS[drill.band]}")
+    return said
 
 
 def _result(name: str) -> Result:
@@ -150,10 +179,14 @@ def _word(by: str) -> Callable[[str], str]:
 
 
 def _pivot(result: Result) -> dict[str, Any]:
-    keys = sorted({str(row["key"]) for row in result.rows})
     unit = result.query.unit
     cells: dict[str, dict[str, Value]] = {}
     for row in result.rows:
         cells.setdefault(str(row["day"]), {})[str(row["key"])] = row[unit]
-    sums = {key: sum(int(day[key] or 0) for day in cells.values()) for key in keys}
-    return {"keys": keys, "days": sorted(cells, reverse=True), "cells": cells, "sums": sums}
+    return {
+        "keys": [str(row["key"]) for row in result.series["keys"]],
+        "cells": cells,
+        "sums": {str(row["key"]): row[unit] for row in result.series["keys"]},
+        "days": {str(row["day"]): row[unit] for row in reversed(result.series["days"])},
+        "sum": result.totals[unit],
+    }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sqlalchemy import Connection, RowMapping
@@ -14,28 +14,16 @@ from connector.flows.access import permits
 from connector.flows.context import Context
 from connector.queries import people, timeline
 from connector.queries.people import LinkView
-from connector.web.present import person_name
+from connector.web.present import hold_words, person_name
 
 VIEW = "timeline.view"
 
-HOLD_WORDS: Mapping[str, str] = {
-    "account_deleted": "On hold: the account was deleted",
-    "account_suspended": "On hold: the network suspended the account",
-    "recycled": "On hold: the handle may belong to somebody else now",
-    "binding_review": "On hold: the account behind the handle is not sure yet",
-    "possible_withdrawal": "On hold: the customer may have withdrawn",
-    "crm_optout": "On hold: the contact opted out in the CRM",
-    "contact_missing": "On hold: the contact is gone from the CRM",
-    "split_review": "On hold: the CRM split the contact",
-    "dispute": "On hold: two people claim this account",
-    "not_me": "On hold: somebody said this is not them",
-}
-
 DENIED_WORDS: Mapping[DenyReason, str] = {
     DenyReason.NO_LINK: "",
-    DenyReason.AMBIGUOUS: "Two contacts are linked, so none is shown; one of the links has to go.",
+    DenyReason.AMBIGUOUS: "Two contacts are linked with this account, so neither is shown. Ask whose it is, and unlink "
+    "the other.",
     DenyReason.HOLD: "On hold",
-    DenyReason.NO_GRANT: "The customer agreed to something else, not to service.",
+    DenyReason.NO_GRANT: "The customer agreed to something else, but not to be shown here for service.",
     DenyReason.REFUSED: "The customer said no.",
     DenyReason.WITHDRAWN: "The customer withdrew.",
     DenyReason.GRANT_EXPIRED: "The consent ran out.",
@@ -58,7 +46,7 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What the card "Who is this?" needs: the person, the link that matters, and how much history there is."""
+    """What the card "Who is this?" needs: the person, the links that matter, and how much history there is."""
 
     contact_id: str | None
     name: str
@@ -66,8 +54,17 @@ class Standing:
     words: str
     link: LinkView | None
     counts: Mapping[str, int] = field(default_factory=dict)
+    closed: Sequence[LinkView] = ()
+    """The links in force of which the gate shows nothing, holds apart."""
+    asked: Mapping[str, str] = field(default_factory=dict)
+    """Contacts that are asked about already, each with its link's state: nobody asks about them now."""
     rests_until: int | None = None
     """After a no or a not now: until when nobody asks about the same contact again."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether nobody is linked, so that there is somebody to guess."""
+        return self.contact_id is None and not self.held and not self.closed
 
 
 def people_behind(ctx: Context, connection: Connection, profile_ids: Collection[str | None]) -> dict[str, Person]:
@@ -87,8 +84,17 @@ def standing(ctx: Context, connection: Connection, profile_id: str) -> Standing:
     active = [view for view in views if view.row["state"] == LinkState.ACTIVE]
     link = next((view for view in active if person.contact_id in (None, view.row["contact_id"])), None)
     if person.contact_id is None:
-        words = person.words or _asked(views)
-        return Standing(None, "", person.held, words, link, rests_until=_rests_until(views, to_millis(ctx.clock())))
+        now = to_millis(ctx.clock())
+        return Standing(
+            contact_id=None,
+            name="",
+            held=person.held,
+            words=person.words or _asked(views),
+            link=link,
+            closed=() if person.held else active,
+            asked={view.row["contact_id"]: view.row["state"] for view in views if _is_resting(view, now)},
+            rests_until=_rests_until(views, now),
+        )
     ids = people.same_person(connection, person.contact_id)
     counts = timeline.channel_counts(connection, ids, permitted_profiles(ctx, connection, person.contact_id))
     return Standing(person.contact_id, person.name, False, "", link, counts)
@@ -120,8 +126,13 @@ def _person(answer: Permit | Denied, found: Mapping[str, RowMapping]) -> Person:
         return Person(answer.contact_id, person_name(row["first_name"], row["last_name"]) if row else "a contact")
     if answer.reason is DenyReason.HOLD:
         first = (answer.detail or "").split(", ", maxsplit=1)[0]
-        return Person(held=True, words=HOLD_WORDS.get(first, "On hold"))
+        return Person(held=True, words=hold_words(first)[0])
     return Person(words=DENIED_WORDS[answer.reason])
+
+
+def _is_resting(view: LinkView, now: int) -> bool:
+    until = view.row["cool_until_at"]
+    return view.row["state"] == LinkState.ASKED or (until is not None and until > now)
 
 
 def _rests_until(views: Collection[LinkView], now: int) -> int | None:
@@ -131,5 +142,8 @@ def _rests_until(views: Collection[LinkView], now: int) -> int | None:
     return max((until for until in ended if until is not None and until > now), default=None)
 
 
-def _asked(views: Collection[LinkView]) -> str:
-    return "Asked; no answer yet." if any(view.row["state"] == LinkState.ASKED for view in views) else ""
+def _asked(views: Sequence[LinkView]) -> str:
+    states = [view.row["state"] for view in views]
+    if LinkState.ASKED in states:
+        return "Asked; no answer yet."
+    return "The customer said not now." if states[:1] == [LinkState.DEFERRED] else ""

@@ -158,6 +158,18 @@ def test_a_report_prints_as_a_clean_page(browser: Any, shown_desk: Desk) -> None
     page.context.close()
 
 
+def test_a_quiet_day_is_one_line_on_a_phone(browser: Any, shown_desk: Desk) -> None:
+    """A table that has become a list shows no zeros, and says so."""
+    page, _ = opened(browser, shown_desk, width=360)
+    page.goto(f"{shown_desk[0]}/reports/volume")
+    day = page.locator("tr.nothing").first
+    assert day.bounding_box()["height"] < 60
+    assert not day.locator("td").first.is_visible()
+    said = page.locator("tbody tr:not(.nothing, .total)").first
+    assert said.locator("td:not(.nothing)").first.is_visible()
+    page.context.close()
+
+
 def test_an_agent_links_an_account_with_the_keyboard_alone(browser: Any, desk: Desk) -> None:
     """From the inbox over the question to the receipt, without touching a mouse."""
     url, _, ids = desk
@@ -176,6 +188,11 @@ def test_an_agent_links_an_account_with_the_keyboard_alone(browser: Any, desk: D
     page.keyboard.press("Enter")
     page.wait_for_url(f"{url}/cases/{ids['asked']}?done=yes")
     assert page.get_by_text("linked by consent").is_visible()
+    assert page.evaluate("document.activeElement.textContent").startswith("Linked: the customer said yes.")
+    page.keyboard.press("i")
+    page.wait_for_url(f"{url}/inbox")
+    page.keyboard.press("?")
+    assert page.get_by_text("down and up in a list").is_visible()
     page.keyboard.press("/")
     page.keyboard.type("quispe")
     page.keyboard.press("Enter")
@@ -250,6 +267,6 @@ def test_an_answer_is_recorded_only_to_the_wording_that_is_shown(browser: Any, s
     page.get_by_label("Language").select_option("Deutsch")
     page.get_by_role("button", name="Show the wording").click()
     page.locator("blockquote[lang=de]").wait_for()
-    assert words.is_visible()
+    words.wait_for()  # the rest of the page may still be on its way
     assert complaints == []
     page.context.close()

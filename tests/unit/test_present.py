@@ -28,6 +28,30 @@ def test_an_account_is_called_by_what_a_person_would_call_it(row: dict[str, str 
 
 
 @pytest.mark.parametrize(
+    ("taken", "shown"),
+    [
+        ("ma\u200bra", "@ma␣ra"),
+        ("mara\u202egro.knab", "@mara␣gro.knab"),
+        ("\u2066mara", "@␣mara"),
+        ("mara\u3164", "@mara␣"),
+        ("نورالدين_خدمة", "@نورالدين_خدمة"),
+        ("🦊fox", "@🦊fox"),
+    ],
+)
+def test_a_handle_that_only_looks_like_another_is_told_apart(taken: str, shown: str) -> None:
+    """What nobody sees, or turns the writing round, is made visible: an agent reads handles back to customers."""
+    assert present.handle(taken) == shown
+
+
+def test_a_shown_name_turns_nothing_round_and_is_never_empty() -> None:
+    """A display name is its owner's to choose; emoji and joiners in it stay as they are."""
+    row = {"network": "facebook", "handle": None, "external_id": "66"}
+    assert present.account({**row, "display_name": "Sam\u202emas"}, "Facebook") == "Sammas"
+    assert present.account({**row, "display_name": "👩\u200d🚀 Ada"}, "Facebook") == "👩\u200d🚀 Ada"
+    assert present.account({**row, "display_name": "\u202e"}, "Facebook") == "(no name)"
+
+
+@pytest.mark.parametrize(
     ("kept", "shown"),
     [
         ("[]", []),

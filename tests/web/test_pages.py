@@ -234,7 +234,8 @@ def test_a_hold_closes_the_history_and_says_why(site: Site, seed: Seed) -> None:
         link = connection.execute(select(links.c.id)).scalar_one()
     hold(site.ctx, link, HoldReason.ACCOUNT_DELETED, AGENT)
     page = words(site.as_user("agent").get(f"/cases/{ids['case']}"))
-    assert "On hold: the account was deleted" in page
+    assert "on hold The account was deleted." in page
+    assert "after 30 days the link ends" in page
     assert "Mara Lindqvist" not in page
     assert "parcel" not in words(site.as_user("agent").get(f"/contacts/{MARA}"))
 
@@ -275,6 +276,19 @@ def test_a_long_history_pages_without_losing_what_lies_between(site: Site, seed:
     assert sorted(seen) == sorted(f"{kind}-{number:02d}." for kind in ("case", "call") for number in range(70))
 
 
+def test_a_case_without_a_word_in_it_stands_in_the_history_and_in_its_counts(site: Site, seed: Seed) -> None:
+    """People log cases by hand; "nothing" beside an entry would be untrue, and so would "0 messages"."""
+    seed.contact(MARA, "Mara", "Lindqvist")
+    seed.case(
+        opened={"days": 1}, origin="crm", channel="email", network="email", crm_contact_id=MARA, subject="Invoice copy"
+    )
+    page = words(site.as_user("agent").get(f"/contacts/{MARA}"))
+    assert "1 case, 0 interactions" in page
+    assert "All E-mail E-mail Invoice copy New" in page
+    assert "0 messages" not in page
+    assert "Invoice copy" in words(site.as_user("agent").get(f"/contacts/{MARA}?channel=email"))
+
+
 def test_a_merged_contact_leads_to_the_one_that_stayed(site: Site, seed: Seed) -> None:
     """With the history of both."""
     small_world(seed)
@@ -298,10 +312,11 @@ def test_search_finds_by_name_address_number_handle_and_id(site: Site, seed: See
     assert found in site.as_user("agent").get("/search", query_string={"q": typed}).text.split("<h1>Search</h1>")[1]
 
 
-def test_a_case_number_leads_straight_to_its_case(site: Site, seed: Seed) -> None:
+@pytest.mark.parametrize("typed", ["00001042", "1042"])
+def test_a_case_number_leads_straight_to_its_case(site: Site, seed: Seed, typed: str) -> None:
     """Nobody wants a list of one."""
     ids = small_world(seed)
-    assert site.as_user("agent").get("/search?q=00001042").location == f"/cases/{ids['phone']}"
+    assert site.as_user("agent").get(f"/search?q={typed}").location == f"/cases/{ids['phone']}"
 
 
 @pytest.mark.parametrize("typed", ["%", "_", "'", '"', "a" * 5000, "mara\x00", "☃", "\ud800"])
@@ -370,12 +385,47 @@ def test_page_export_and_api_tell_the_same_figures(site: Site, seed: Seed) -> No
         "unit=tons",
         "from=2001-01-01",
         "channel=fax",
+        "network=faxnet",
     ],
 )
 def test_a_wrong_filter_is_named(site: Site, wrong: str) -> None:
-    """On the page and over the API alike."""
-    assert site.as_user("reporter").get(f"/reports/volume?{wrong}").status_code == 422
+    """On the page, beside its fields, and over the API alike."""
+    page = site.as_user("reporter").get(f"/reports/volume?{wrong}")
+    assert page.status_code == 422
+    assert 'role="alert"' in page.text
+    assert '<input type="date" name="from"' in page.text
+    if wrong.startswith("from=2026"):
+        assert 'name="from" value="2026-02-02"' in page.text
+    assert f"<code>{wrong.partition('=')[0]}</code>" in page.text or "The span is longer" in page.text
     assert site.api("GET", f"/reports/volume?{wrong}", role="reporter").status_code == 422
+
+
+@pytest.mark.parametrize("wrong", ["band=soon", "answered=perhaps", "day=31"])
+def test_a_figure_that_is_none_leads_to_no_cases(site: Site, wrong: str) -> None:
+    """Rather than to those of another figure."""
+    assert site.as_user("reporter").get(f"/reports/first-response/cases?{wrong}").status_code == 422
+
+
+def test_the_cases_behind_a_figure_say_which_figure_and_how_many(site: Site, seed: Seed) -> None:
+    """With the filters that were set, and in the zone that its days are of."""
+    small_world(seed)
+    page = words(
+        site.as_user("reporter").get("/reports/volume/cases?key=social&network=x&tz=Asia/Tokyo&day=2026-02-02")
+    )
+    assert "Social · X · Mon 2 Feb 2026: 1 case, the latest first. Times in Asia/Tokyo." in page
+    assert "Mon 2 Feb 2026, 18:00" in page
+    page = words(site.as_user("reporter").get("/reports/first-response/cases?band=under_3h"))
+    assert "answered after 1 to 3 h: 1 case," in page
+
+
+def test_the_page_counts_a_case_once_in_a_sum(site: Site, seed: Seed) -> None:
+    """One that came by two channels stands in both columns and once under All; the API tells the sums too."""
+    small_world(seed)
+    page = words(site.as_user("reporter").get("/reports/volume?unit=cases&from=2026-02-02&to=2026-02-02"))
+    assert "Day All Messaging Social All days 2 2 1 Mon 2 Feb 2026 2 2 1" in page
+    told = site.api("GET", "/reports/volume?unit=cases&from=2026-02-02", role="reporter").json
+    assert told["totals"]["cases"] == 2
+    assert {row["key"]: row["cases"] for row in told["series"]["keys"]} == {"messaging": 2, "social": 1}
 
 
 def test_shelved_items_are_retried_and_dropped_after_a_question(site: Site, seed: Seed) -> None:

@@ -1,4 +1,5 @@
-// Enhancement only: every page works without it. "/" finds, Escape leaves a field, j and k move in a list, Y N L answer.
+// Enhancement only: every page works without it. "/" finds, Escape leaves a field, j and k move in a list, Y N L answer,
+// i leads to the inbox, ? tells the keys. What a page has to tell gets the focus, so that it is read out.
 // On a wide window the inbox shows the chosen case beside the list: the first click chooses, the second opens.
 // A double click sends a form once. What was asked in another way is shown before its answer can be recorded.
 (function () {
@@ -20,6 +21,21 @@
     button.focus();
     return true;
   }
+  function tellKeys() {
+    var keys = document.getElementById("keys");
+    if (!keys) { return false; }
+    keys.open = true;
+    keys.querySelector("summary").focus();
+    return true;
+  }
+  function go(key) {
+    var link = document.querySelector('a[data-goes="' + key + '"]');
+    if (!link) { return false; }
+    link.click();
+    return true;
+  }
+  var told = document.querySelector("[data-tell]");
+  if (told) { told.tabIndex = -1; told.focus(); }
   document.addEventListener("keydown", function (event) {
     if (event.key === "Escape" && typing(event.target)) { event.target.blur(); return; }
     if (event.ctrlKey || event.metaKey || event.altKey || typing(event.target)) { return; }
@@ -30,6 +46,8 @@
       if (box) { box.focus(); box.select(); done = true; }
     } else if (key === "j") { done = move(1);
     } else if (key === "k") { done = move(-1);
+    } else if (key === "?") { done = tellKeys();
+    } else if (key === "i") { done = go(key);
     } else if (key === "y" || key === "n" || key === "l") { done = press(key); }
     if (done) { event.preventDefault(); }
   });
