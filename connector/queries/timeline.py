@@ -26,9 +26,6 @@ from connector.store.tables import cases, interactions
 
 Ids = Sequence[str]
 
-MOST_SAID = 50
-"""What a timeline shows of a case; the case has all."""
-
 MOST_WALKS = 50
 """Accounts of one person that are looked up one by one."""
 
@@ -111,28 +108,40 @@ def timeline_page(
     return TimelinePage(entries, int(found.rows[-1]["at"]) if found.next else None, found.next)
 
 
-def latest_of_cases(connection: Connection, case_ids: Ids) -> dict[str, list[RowMapping]]:
-    """The latest that was said in each of these cases, at most ``MOST_SAID`` of it, oldest first."""
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What was said in a case, oldest first: the words that began it and the latest, and how many there are in all."""
+
+    rows: tuple[RowMapping, ...]
+    total: int
+
+    @property
+    def between(self) -> int:
+        """How many messages are left out after the first one."""
+        return self.total - len(self.rows)
+
+
+def said_in_cases(connection: Connection, case_ids: Ids, *, most: int) -> dict[str, Said]:
+    """What was said in each of these cases, of each at most ``most`` messages; a case without a word is missing."""
     if not case_ids:
         return {}
-    latest = [
-        select(interactions.c.id)
-        .where(interactions.c.case_id == each, interactions.c.kind.is_not(None))
-        .order_by(interactions.c.occurred_at.desc(), interactions.c.id.desc())
-        .limit(MOST_SAID)
-        .subquery()
-        for each in case_ids
-    ]
-    which = union_all(*(select(each.c.id) for each in latest))
-    statement = (
-        select(interactions)
-        .where(interactions.c.id.in_(which))
-        .order_by(interactions.c.case_id, interactions.c.occurred_at, interactions.c.id)
-    )
+    i = interactions.c
+    # A look-up for each case, so that its index is left once there are enough: a case may hold a hundred thousand.
+    shown = union_all(*(part for each in case_ids for part in (_edge(each, 1), _edge(each, 1 - most)))).subquery()
+    statement = select(interactions).where(i.id.in_(select(shown.c.id))).order_by(i.case_id, i.occurred_at, i.id)
     found: dict[str, list[RowMapping]] = {}
     for row in connection.execute(statement).mappings():
         found.setdefault(row["case_id"], []).append(row)
-    return found
+    counted = select(i.case_id, func.count()).where(i.case_id.in_(found), i.kind.is_not(None)).group_by(i.case_id)
+    return {case_id: Said(tuple(found[case_id]), total) for case_id, total in connection.execute(counted)}
+
+
+def _edge(case_id: str, most: int) -> Select[Any]:
+    """The ids of the first messages of a case, or of the last ones where ``most`` is negative."""
+    i = interactions.c
+    order = [i.occurred_at, i.id] if most > 0 else [i.occurred_at.desc(), i.id.desc()]
+    said = select(i.id).where(i.case_id == case_id, i.kind.is_not(None)).order_by(*order).limit(abs(most)).subquery()
+    return select(said.c.id)
 
 
 def channel_counts(connection: Connection, contact_ids: Ids, profile_ids: Ids) -> dict[str, int]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from flask import Blueprint, redirect, render_template, request, url_for
 from sqlalchemy import Connection, RowMapping
@@ -15,7 +15,7 @@ from connector.flows.find import find_contacts
 from connector.queries import cases, people, timeline
 from connector.queries.paging import position
 from connector.queries.people import LinkView
-from connector.queries.timeline import TimelinePage
+from connector.queries.timeline import Said, TimelinePage
 from connector.web.agent import CHANNEL_NAMES, RECEIPTS
 from connector.web.auth import context
 from connector.web.paging import PAGE_SIZE, choice, cursor
@@ -27,6 +27,9 @@ blueprint = Blueprint("people", __name__)
 
 ENTRIES_A_PAGE = 40
 FOUND = 20
+SAID = 20
+"""How many messages of a case a timeline shows; the case has all."""
+NOTHING = Said((), 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +40,7 @@ class Entry:
     at: int
     row: RowMapping | None = None
     title: str = ""
-    said: list[RowMapping] = field(default_factory=list)
+    said: Said = NOTHING
     why: str | None = None
     shape: str = ""
     words: str = ""
@@ -161,9 +164,10 @@ def _entries(
     connection: Connection, allowed: list[str], links: list[LinkView], page: TimelinePage, *, with_consent: bool
 ) -> list[Entry]:
     reasons = {view.row["profile_id"]: _why(view) for view in links if view.row["profile_id"] in allowed}
-    said = timeline.latest_of_cases(connection, [row["id"] for kind, row in page.entries if kind == "case"])
+    ids = [row["id"] for kind, row in page.entries if kind == "case"]
+    said = timeline.said_in_cases(connection, ids, most=SAID)
     entries = [
-        _case_entry(row, said.get(row["id"], []), reasons)
+        _case_entry(row, said.get(row["id"], NOTHING), reasons)
         if kind == "case"
         else Entry("alone", row["occurred_at"], row, why=reasons.get(row["profile_id"]))
         for kind, row in page.entries
@@ -176,8 +180,8 @@ def _entries(
     return entries
 
 
-def _case_entry(row: RowMapping, said: list[RowMapping], reasons: dict[str, str]) -> Entry:
-    first = next((each["text"] for each in said if each["text"]), None)
+def _case_entry(row: RowMapping, said: Said, reasons: dict[str, str]) -> Entry:
+    first = next((each["text"] for each in said.rows if each["text"]), None)
     title = row["subject"] or (first or "")[:120] or "Case without words"
     return Entry("case", row["opened_at"], row, title, said, reasons.get(row["profile_id"]), open=False)
 

@@ -276,6 +276,19 @@ def test_a_long_history_pages_without_losing_what_lies_between(site: Site, seed:
     assert sorted(seen) == sorted(f"{kind}-{number:02d}." for kind in ("case", "call") for number in range(70))
 
 
+def test_a_case_of_thousands_of_messages_does_not_flood_the_history(site: Site, seed: Seed) -> None:
+    """The words that began it and the latest ones; the case itself has all."""
+    seed.contact(MARA, "Mara", "Lindqvist")
+    case = seed.case(opened={"days": 3}, origin="crm", channel="email", network="email", crm_contact_id=MARA)
+    for number in range(60):
+        seed.say(case, f"line {number:02d}", ago={"hours": 60 - number}, channel="email", network="email", origin="crm")
+    page = site.as_user("agent").get(f"/contacts/{MARA}").text
+    shown = re.findall(r">line (\d\d)<", page)
+    assert shown == ["00", "00", *(f"{number}" for number in range(41, 60))]
+    assert "40 messages between, in the case itself" in page
+    assert "60 messages" in page
+
+
 def test_a_case_without_a_word_in_it_stands_in_the_history_and_in_its_counts(site: Site, seed: Seed) -> None:
     """People log cases by hand; "nothing" beside an entry would be untrue, and so would "0 messages"."""
     seed.contact(MARA, "Mara", "Lindqvist")
