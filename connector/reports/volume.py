@@ -40,12 +40,15 @@ def volume(connection: Connection, query: Query) -> Result:
     counted = _counted(connection, query)
     keys = sorted({key for key, _ in counted.cells})
     days = days_between(query.first, query.last)
-    rows = tuple(
+    rows: tuple[Mapping[str, Value], ...] = tuple(
         {"day": day.isoformat(), "key": key, **_counts(counted.cells.get((key, day_number(day))))}
         for key in keys
         for day in days
     )
-    by_day = tuple({"day": day.isoformat(), **_counts(counted.days.get(day_number(day)))} for day in days)
+    by_day: tuple[Mapping[str, Value], ...] = tuple(
+        {"day": day.isoformat(), **_counts(counted.days.get(day_number(day)))} for day in days
+    )
+    by_key: tuple[Mapping[str, Value], ...] = tuple({"key": key, **_counts(counted.keys[key])} for key in keys)
     ratio = _weekend_ratio(by_day, days, query.unit)
     return Result(
         name=NAME,
@@ -54,7 +57,7 @@ def volume(connection: Connection, query: Query) -> Result:
         columns=columns_of(COLUMNS, query),
         rows=rows,
         totals={"keys": len(keys), "days": len(days), **_counts(counted.overall), "weekend_ratio": ratio},
-        series={"keys": tuple({"key": key, **_counts(counted.keys[key])} for key in keys), "days": by_day},
+        series={"keys": by_key, "days": by_day},
         excluded=_excluded(connection, query),
         notes=("Deleted messages count; their text is gone.", "A call that was answered ends its attempt."),
     )

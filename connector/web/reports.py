@@ -181,7 +181,8 @@ def _network(name: str) -> str:
 
 
 def _word(by: str) -> Callable[[str], str]:
-    return _network if by == "network" else lambda key: CHANNELS.get(key, key) if key else "All"
+    title = _network if by == "network" else lambda key: CHANNELS.get(key, key)
+    return lambda key: title(key) if key else "All"
 
 
 def _pivot(result: Result) -> dict[str, Any]:

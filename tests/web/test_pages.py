@@ -427,6 +427,10 @@ def test_the_cases_behind_a_figure_say_which_figure_and_how_many(site: Site, see
     )
     assert "Social · X · Mon 2 Feb 2026: 1 case, the latest first. Times in Asia/Tokyo." in page
     assert "Mon 2 Feb 2026, 18:00" in page
+    page = words(site.as_user("reporter").get("/reports/first-response/cases?by=network"))
+    assert "All · 6 Jan to 2 Feb 2026: 4 cases," in page
+    page = site.as_user("reporter").get("/reports/first-response?by=network").text
+    assert '<th scope="row">All' in page
     page = words(site.as_user("reporter").get("/reports/first-response/cases?band=under_3h"))
     assert "answered after 1 to 3 h: 1 case," in page
 
