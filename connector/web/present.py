@@ -84,13 +84,13 @@ class Presenter:
         self.zone = zone
         self.network_titles = network_titles
 
-    def moment(self, millis: int | datetime | None) -> Markup:
-        """The time as people say it, with the exact local time on hover and in <time>."""
+    def moment(self, millis: int | datetime | None, *, clock: bool = False) -> Markup:
+        """The time as people say it, with the exact local time on hover and in <time>; ``clock`` as of ``ago``."""
         if millis is None:
             return Markup('<span class="quiet">never</span>')
         at = self._local(millis)
         return Markup('<time datetime="{iso}" title="{full}">{words}</time>').format(
-            iso=at.isoformat(timespec="seconds"), full=self._full(at), words=self.ago(millis)
+            iso=at.isoformat(timespec="seconds"), full=self._full(at), words=self.ago(millis, clock=clock)
         )
 
     def exact(self, millis: int | datetime | None, zone: ZoneInfo | None = None) -> Markup:
@@ -104,8 +104,8 @@ class Presenter:
             words=f"{at:%a} {at.day} {at:%b %Y, %H:%M}",
         )
 
-    def ago(self, millis: int | datetime) -> str:
-        """ "5 min ago", "yesterday 09:30", "3 Nov 2025"."""
+    def ago(self, millis: int | datetime, *, clock: bool = False) -> str:
+        """ "5 min ago", "yesterday 09:30", "3 Nov 2025"; with ``clock`` the hour of older days too: "3 Nov 09:30"."""
         at = self._local(millis)
         now = self.clock().astimezone(self.zone)
         seconds = (now - at).total_seconds()
@@ -119,7 +119,8 @@ class Presenter:
         if days == 1:
             return f"yesterday {at:%H:%M}"
         same_year = at.year == now.year
-        return f"{at.day} {at:%b}" if same_year else f"{at.day} {at:%b %Y}"
+        day = f"{at.day} {at:%b}" if same_year else f"{at.day} {at:%b %Y}"
+        return f"{day} {at:%H:%M}" if clock else day
 
     def day(self, millis: int | datetime) -> str:
         """The local day: "Mon 3 Nov 2025"."""

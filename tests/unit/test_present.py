@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
 import pytest
 
 from connector.web import present
@@ -41,6 +44,16 @@ def test_an_account_is_called_by_what_a_person_would_call_it(row: dict[str, str 
 def test_a_handle_that_only_looks_like_another_is_told_apart(taken: str, shown: str) -> None:
     """What nobody sees, or turns the writing round, is made visible: an agent reads handles back to customers."""
     assert present.handle(taken) == shown
+
+
+def test_a_message_of_an_older_day_keeps_its_hour() -> None:
+    """Who reads a conversation wants to know how long the answer took, not on which day it all happened."""
+    now = datetime(2026, 2, 2, 12, tzinfo=UTC)
+    presenter = present.Presenter(lambda: now, ZoneInfo("Europe/Oslo"), {})
+    older = datetime(2026, 1, 28, 7, 5, tzinfo=UTC)
+    assert (presenter.ago(older), presenter.ago(older, clock=True)) == ("28 Jan", "28 Jan 08:05")
+    assert presenter.ago(now - timedelta(minutes=5), clock=True) == "5 min ago"
+    assert presenter.ago(datetime(2025, 11, 3, 9, tzinfo=UTC), clock=True) == "3 Nov 2025 10:00"
 
 
 def test_a_shown_name_turns_nothing_round_and_is_never_empty() -> None:
