@@ -181,8 +181,12 @@ def _network(name: str) -> str:
 
 
 def _word(by: str) -> Callable[[str], str]:
-    title = _network if by == "network" else lambda key: CHANNELS.get(key, key)
-    return lambda key: title(key) if key else "All"
+    def word(key: str) -> str:
+        if not key:
+            return "All"
+        return _network(key) if by == "network" else CHANNELS.get(key, key)
+
+    return word
 
 
 def _pivot(result: Result) -> dict[str, Any]:
