@@ -97,18 +97,22 @@ def test_the_few_among_very_many_are_found_by_their_own_index(store: Store, look
     assert "SCAN shelf\n" not in f"{found}\n"
 
 
-def test_a_timeline_shows_the_latest_of_a_long_case_and_reads_no_more(any_store: Store) -> None:
+@pytest.mark.parametrize("count", [1, 2, 9, 10, 11, 30])
+def test_of_a_long_case_the_first_words_and_the_latest_are_read(any_store: Store, count: int) -> None:
+    ids = [f"l{number:03d}" for number in range(count)]
     with any_store.begin() as uow:
         uow.connection.execute(social_profiles.insert(), [_profile("p1")])
         uow.connection.execute(cases_table.insert(), [_case("long"), _case("short")])
-        said = [_said(f"l{number:03d}", "long", number) for number in range(timeline.MOST_SAID + 20)]
+        said = [_said(each, "long", number) for number, each in enumerate(ids)]
         uow.connection.execute(interactions.insert(), [*said, _said("s1", "short", 5)])
     with any_store.read() as connection:
-        found = timeline.latest_of_cases(connection, ["long", "short", "none"])
-    assert [each["id"] for each in found["long"]] == [f"l{number:03d}" for number in range(20, timeline.MOST_SAID + 20)]
-    assert [each["id"] for each in found["short"]] == ["s1"]
-    with any_store.read() as connection:
-        assert timeline.latest_of_cases(connection, []) == {}
+        found = timeline.said_in_cases(connection, ["long", "short", "none"], most=10)
+        assert timeline.said_in_cases(connection, [], most=10) == {}
+    shown = ids if count <= 10 else [ids[0], *ids[-9:]]
+    assert [each["id"] for each in found["long"].rows] == shown
+    assert (found["long"].total, found["long"].between) == (count, count - len(shown))
+    assert [each["id"] for each in found["short"].rows] == ["s1"]
+    assert "none" not in found
 
 
 def test_a_history_is_of_all_accounts_in_one_order_page_by_page(any_store: Store) -> None:
