@@ -71,6 +71,7 @@ NEVER_POSITIVE = (
     "place.other",
     "edges.clash",
     "rest.other",
+    "rest.longer",
 )
 
 

@@ -81,7 +81,7 @@ class SuggestionEngine:
         return self._groups(view, profile)
 
     def _look_up(self, view: ProfileView) -> None:
-        view.size, view.counts = self._index.words(words_to_look_up(view))
+        view.look_up(*self._index.words(words_to_look_up(view)))
 
     def _groups(self, view: ProfileView, profile: ProfileQuery) -> list[list[Weighed]]:
         weighed, excluded = self._weigh(view, profile), profile.excluded

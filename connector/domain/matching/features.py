@@ -100,6 +100,7 @@ def _name(found: Features, view: ProfileView, forms: NameForms, reading: Alignme
         found["name.second_first" if group == "full" else "name.far_initial"] = 1.0
     if 0 <= reading.last_at < reading.first_at:
         found[f"name.reversed_{group}"] = 1.0
+    _other_readings(found, view, forms, reading)
     _edges(found, view, reading)
 
 
@@ -129,6 +130,32 @@ def given(view: ProfileView, first: str, forms: NameForms) -> float:
     """How many contacts bear the first name, or where nobody does, its full form."""
     bearers = view.count(first).given
     return max(bearers or sum(view.count(form).given for form, kind in forms.firsts[:6] if kind < PET), 1)
+
+
+def _other_readings(found: Features, view: ProfileView, forms: NameForms, reading: Alignment) -> None:
+    """How many contacts bear a longer name that the reading cuts, or the same one in its other place."""
+    parts = [(at, at + len(part)) for at, part in ((reading.first_at, reading.first), (reading.last_at, reading.last))]
+    parts = [(start, end) for start, end in parts if start >= 0]
+    own = {form for form, _ in (*forms.firsts, *forms.lasts)}
+    longer = max(
+        (
+            bearers
+            for start, end, bearers in view.names_within
+            if any(start <= first and last <= end and last - first < end - start for first, last in parts)
+            and view.handle.letters[start:end] not in own
+        ),
+        default=0,
+    )
+    if longer:
+        found["rest.longer_name"] = log10(1 + longer)
+    if reading.pattern in STRONG:
+        return
+    if reading.last and reading.pattern not in _CUT_LAST:
+        counts = view.count(reading.last)
+        found["rarity.as_first"] = log10(1 + counts.given / max(counts.family, 1))
+    elif reading.pattern in {"first", "pet"}:
+        counts = view.count(reading.first)
+        found["rarity.as_last"] = log10(1 + counts.family / max(counts.given, 1))
 
 
 def _edges(found: Features, view: ProfileView, reading: Alignment) -> None:

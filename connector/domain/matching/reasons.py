@@ -75,6 +75,7 @@ _REST = {
     "rest.short_other_last": "the rest of the handle may be another last name",
     "rest.holds_first": "the rest of the handle holds another first name",
     "rest.other_place": "the rest of the handle is a place that is not the contact's",
+    "rest.longer_name": "the letters are a part of a longer name",
     "rest.between": "unexplained letters stand between first and last name",
     "rest.usual_words": "around the name stand usual words such as a title",
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from connector.domain.identifiers import canonical_email, canonical_phone, emails_in, phones_in
@@ -21,11 +21,15 @@ MAX_WORD = 18
 MAX_DISPLAY_WORDS = 8
 MAX_PLACE_WORDS = 10
 MAX_BIO_WORDS = 60
+SHORT_NAME = 3
 
 
 @dataclass(slots=True)
 class ProfileView:
-    """The folded profile; ``counts`` holds the dictionary's words found in it, ``size`` the number of contacts."""
+    """The folded profile; ``counts`` holds the dictionary's words found in it, ``size`` the number of contacts.
+
+    ``names_within`` are the names in the handle's letters: where each begins and ends, and how many contacts bear it.
+    """
 
     handle: HandleText
     display: tuple[str, ...]
@@ -43,11 +47,22 @@ class ProfileView:
     proofs: tuple[Proof, ...] = ()
     size: int = 0
     counts: dict[str, WordCounts] = field(default_factory=dict)
+    names_within: tuple[tuple[int, int, int], ...] = ()
 
     @property
     def named(self) -> bool:
         """Whether a name of its own is shown, not just the handle once more."""
         return bool(self.display) and self.handle.letters not in self.display_joined
+
+    def look_up(self, size: int, counts: dict[str, WordCounts]) -> None:
+        """Takes what the dictionary says of the words of this profile."""
+        self.size, self.counts = size, counts
+        letters = self.handle.letters
+        spans = ((start, start + len(word)) for word in counts for start in _places_of(word, letters))
+        borne = ((start, end, self.count(letters[start:end])) for start, end in spans)
+        self.names_within = tuple(
+            sorted((start, end, each.given + each.family) for start, end, each in borne if each.given or each.family)
+        )
 
     def forget(self, kind: str, value: str) -> None:
         """Drops one of the profile's identifiers, since a crowd shares it."""
@@ -95,6 +110,14 @@ def _sounds_of(words: tuple[str, ...]) -> frozenset[str]:
     """The consonants of any two words of a shown name."""
     some = [word for word in words if word not in USUAL][:5]
     return frozenset(sounds_key(first, last) for first in some for last in some if first != last) - {""}
+
+
+def _places_of(word: str, letters: str) -> Iterator[int]:
+    """Where in the letters a word of some length begins; short ones stand everywhere by chance."""
+    at = letters.find(word) if len(word) > SHORT_NAME else -1
+    while at >= 0:
+        yield at
+        at = letters.find(word, at + 1)
 
 
 def words_to_look_up(view: ProfileView) -> list[str]:
