@@ -72,6 +72,7 @@ NEVER_POSITIVE = (
     "edges.clash",
     "rest.other",
     "rest.longer",
+    "rest.read_otherwise",
 )
 
 

@@ -16,7 +16,7 @@ from connector.domain.matching.organisations import is_organisation
 from connector.domain.matching.plan import Plan, sure_probes
 from connector.domain.matching.reasons import explain
 from connector.domain.matching.scorecard import Scorecard, probability
-from connector.domain.matching.view import ProfileView, view_of, words_to_look_up
+from connector.domain.matching.view import ProfileView, view_of, views_otherwise, words_to_look_up
 
 MAX_CANDIDATES = 40
 """So many are weighed at most in each of two helpings, the rest of a crowd is only counted: 100 found no more."""
@@ -39,6 +39,7 @@ class Weighed:
     features: Features
     reading: Alignment
     log_odds: float
+    view: ProfileView
     crowd: float = 1.0
 
 
@@ -68,7 +69,7 @@ class SuggestionEngine:
             if score < FLOOR:
                 break
             best = group[0]
-            reasons = explain(self._scorecard, view, best.contact, best.features, best.reading, final)
+            reasons = explain(self._scorecard, best.view, best.contact, best.features, best.reading, final)
             shown.append(
                 Candidate(best.contact.contact_id, score, reasons, tuple(each.contact.contact_id for each in group[1:]))
             )
@@ -112,7 +113,25 @@ class SuggestionEngine:
         if not any(_whole(each) for each in weighed if each.contact.contact_id not in profile.excluded):
             probes = plan.parts_of_names()
             weighed += self._compare(view, profile, self._crowds(probes, self._index.probe(probes), found))
+            weighed = self._read_otherwise(weighed, view, profile)
         return weighed
+
+    def _read_otherwise(self, weighed: list[Weighed], view: ProfileView, profile: ProfileQuery) -> list[Weighed]:
+        """The same with those whom the handle names in another spelling; each contact by its better reading."""
+        best = {each.contact.contact_id: each for each in weighed}
+        for again in views_otherwise(view, profile):
+            self._look_up(again)
+            plan = Plan(again)
+            names = plan.whole_names()
+            found = self._crowds(names, self._index.probe(names), {}) if names else {}
+            if view.handle.digits != again.handle.digits:
+                parts = plan.parts_of_names()
+                found |= self._crowds(parts, self._index.probe(parts), found)
+            for each in self._compare(again, profile, found):
+                known = best.get(each.contact.contact_id)
+                if known is None or known.log_odds < each.log_odds:
+                    best[each.contact.contact_id] = each
+        return list(best.values())
 
     def _first_found(self, view: ProfileView, profile: ProfileQuery, names: list[Probe]) -> dict[int, float]:
         """Contacts by exact identifiers, then by names, in one look; identifiers that a crowd shares are dropped."""
@@ -154,7 +173,7 @@ class SuggestionEngine:
             features, reading = compare(view, contact)
             if proven:
                 features["proof.network" if contact.contact_id in proven else "proof.elsewhere"] = 1.0
-            weighed.append(Weighed(contact, features, reading, self._scorecard.log_odds(features), crowds[ref]))
+            weighed.append(Weighed(contact, features, reading, self._scorecard.log_odds(features), view, crowds[ref]))
         return weighed
 
 

@@ -11,7 +11,7 @@ from connector.domain.matching.keys import local_key, phone_key
 from connector.domain.matching.names import PET, NameForms, name_forms
 from connector.domain.matching.places import country_words, place_words
 from connector.domain.matching.similarity import alike
-from connector.domain.matching.sounds import has_vowels, sounds
+from connector.domain.matching.sounds import has_vowels, sounds, vowels_too
 from connector.domain.matching.usual import HEAD, MIDDLE, TAIL, USUAL, unexplained
 from connector.domain.matching.view import ProfileView, core_of
 
@@ -21,7 +21,8 @@ STRONG = frozenset({"first_last", "pet_last", "initials_last"})
 _GROUP = {
     **dict.fromkeys(("first_last", "pet_last"), "full"),
     **dict.fromkeys(
-        ("initials_last", "initial_last", "cut_last", "first_cut", "cut_cut", "initial_cut", "heard"), "initial"
+        ("initials_last", "initial_last", "cut_last", "first_cut", "cut_cut", "initial_cut", "heard", "spelt"),
+        "initial",
     ),
     **dict.fromkeys(("first_initial", "last", "first", "pet", "initials", "monogram", "none"), "single"),
 }
@@ -69,6 +70,8 @@ def _handle(
             found["also.rarity"] = log_of(namesakes(view, forms, reading))
         return
     _name(found, view, forms, reading)
+    if view.second:
+        found["rest.read_otherwise"] = 1.0
     _left(found, view, reading, left)
     for rest in rests:
         _other_names(found, view, rest, reading)
@@ -112,7 +115,7 @@ def namesakes(view: ProfileView, forms: NameForms, reading: Alignment) -> float:
         return family(view, reading.last) * given(view, reading.first, forms) / size
     if reading.pattern in {"first", "pet", "first_cut", "first_initial"}:
         return given(view, reading.first, forms) * share
-    if reading.pattern == "heard":
+    if reading.pattern in {"heard", "spelt"}:
         return size * 8.0 ** -len(view.heard)
     if reading.pattern == "monogram":
         return size * 15.0 ** -len(reading.first)
@@ -253,7 +256,7 @@ def _similar(found: Features, letters: str, forms: NameForms) -> None:
 def _as_heard(view: ProfileView, forms: NameForms, reading: Alignment) -> Alignment:
     """A reading by consonants, where the spelling leaves letters over and the consonants are all the contact's."""
     letters = view.handle.letters
-    if len(view.heard) < 5 or reading.pattern in STRONG or (reading.last and not reading.left):
+    if not view.heard or reading.pattern in STRONG or (reading.last and not reading.left):
         return reading
     parts = _heard(forms, (view.heard,)).get(view.heard)
     if parts is None:
@@ -266,7 +269,8 @@ def _as_heard(view: ProfileView, forms: NameForms, reading: Alignment) -> Alignm
     if has_vowels(name) and alike(core, name) < _ALIKE:
         return reading
     gaps = (letters[:at], "", letters[at + len(core) :])
-    return NOTHING._replace(pattern="heard", first=core, gaps=gaps, first_at=at)
+    pattern = "spelt" if vowels_too(core) == vowels_too(name) else "heard"
+    return NOTHING._replace(pattern=pattern, first=core, gaps=gaps, first_at=at)
 
 
 def _heard(forms: NameForms, asked: tuple[str, ...]) -> dict[str, tuple[str, str]]:

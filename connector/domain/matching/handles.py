@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import lru_cache
+from urllib.parse import unquote
 
 from connector.domain.identifiers import canonical_handle
 from connector.domain.matching.folding import UNREADABLE, fold, mixed_scripts, unmask
@@ -15,6 +16,14 @@ _HUMPS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[^A-Z]+")
 _PIECES = re.compile(r"[a-z*]+|[0-9]+")
 _CHANNEL_ID = re.compile(r"^UC[\w-]{22}$")
 _LEET = {"0": "o", "1": "i", "3": "e"}
+_ESCAPED = re.compile(r"%[0-9A-Fa-f]{2}")
+_DIGIT_WITHIN = re.compile(r"(?<![0-9])[013457](?=[^\W\d_])|(?<=[^\W\d_])[013457](?=[._-]|$)")
+_DIGIT_FIRST = re.compile(r"(?<![0-9])[013457](?=[^\W\d_])")
+_ONE_WITHIN = re.compile(_DIGIT_WITHIN.pattern.replace("[013457]", "1"))
+_AS_LETTERS = str.maketrans("013457", "oieast")
+_DRAWN_OUT = re.compile(r"(.)\1{2,}|([^\W\d_])\2(?=[\d._-]*$)")
+_DOUBLED = re.compile(r"([^\W\d_])\1+")
+_LONG_O = re.compile("o(?:[uo]|h(?![aeiou]))|(?<=u)u")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +46,8 @@ def read_handle(handle: str | None, network: str = "") -> HandleText:
     if not handle or (network == "youtube" and _CHANNEL_ID.match(handle)):
         return NO_HANDLE
     text = handle.strip().lstrip("@")
+    if _ESCAPED.search(text):
+        text = unquote(text)
     if "/" in text:
         text = canonical_handle(text, network) or ""
     mixed = mixed_scripts(text)
@@ -52,6 +63,27 @@ def read_handle(handle: str | None, network: str = "") -> HandleText:
     if len(letters) > MAX_LETTERS:
         letters = letters[:MAX_LETTERS]
     return HandleText(letters, frozenset(starts), tuple(digits), plain, mixed)
+
+
+@lru_cache(maxsize=4096)
+def read_otherwise(handle: str | None) -> tuple[str, ...]:
+    """The handle in other spellings, for when nobody fits it as it is.
+
+    Digits are read as the letters they look like; letters that were drawn out, and Japanese long vowels, are read once.
+    """
+    text = (handle or "").strip().lstrip("@").lower()
+    if not text.isascii():
+        return ()
+    spellings = []
+    if _DIGIT_FIRST.search(text):
+        spellings = [
+            _DIGIT_WITHIN.sub(lambda digit: digit[0].translate(_AS_LETTERS), each)
+            for each in (text, _ONE_WITHIN.sub("l", text))
+        ]
+    if _DRAWN_OUT.search(text) or len(_DOUBLED.findall(text)) > 1:
+        spellings.append(_DOUBLED.sub(r"\1", text))
+    spellings.append(_LONG_O.sub(lambda vowel: "o" if vowel[0][0] == "o" else "", text))
+    return tuple(dict.fromkeys(each for each in spellings if each != text))
 
 
 def _words(text: str) -> list[str]:

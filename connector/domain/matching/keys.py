@@ -12,7 +12,7 @@ from connector.domain.matching.names import FULL, MAILED, NameForms, name_forms,
 from connector.domain.matching.places import place_words
 from connector.domain.matching.sounds import sounds_key
 
-KEYS_VERSION = 7
+KEYS_VERSION = 8
 """Raised whenever keys or words change, so that an index built by an older release asks to be rebuilt."""
 
 FAMILY, GIVEN, PLACE = 0, 1, 2

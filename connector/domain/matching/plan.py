@@ -9,6 +9,7 @@ from connector.domain.identifiers import CROWDED_AT
 from connector.domain.matching.index import Probe, beginning, exactly
 from connector.domain.matching.keys import MONOGRAM, local_key, phone_key
 from connector.domain.matching.nicks import other_forms
+from connector.domain.matching.sounds import sounds_key
 from connector.domain.matching.usual import HEAD, unexplained
 from connector.domain.matching.view import ProfileView, core_of, pieces
 
@@ -179,7 +180,10 @@ def _core_probes(view: ProfileView) -> list[Probe]:
 
 def _heard_probes(view: ProfileView) -> list[Probe]:
     """Names whose consonants are those of the handle or of the shown words, however their vowels are spelt."""
-    return [exactly(f"&{key}", 12) for key in (view.heard, *sorted(view.shown_sounds)) if key]
+    handle = view.handle
+    marks = sorted(handle.starts - {0, len(handle.letters)})
+    turned = sounds_key(handle.letters[marks[0] :], handle.letters[: marks[0]]) if len(marks) == 1 else ""
+    return [exactly(f"&{key}", 12) for key in dict.fromkeys((view.heard, turned, *sorted(view.shown_sounds))) if key]
 
 
 def _cut_probes(view: ProfileView) -> list[Probe]:

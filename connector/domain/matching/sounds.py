@@ -13,6 +13,7 @@ _ENOUGH = 4
 _RUNS = (("sch", "s"), ("tch", "k"), ("dzh", "j"), ("dj", "j"), ("x", "ks"))
 _CLASSES = str.maketrans({"c": "k", "q": "k", "z": "s", "f": "p", "v": "b"})
 _SILENT = str.maketrans("", "", "aeiouyhwj")
+_THREE_VOWELS = str.maketrans({"e": "i", "y": "i", "o": "u", "w": "u", "h": None, "j": "i"})
 _TWICE = re.compile(r"(.)\1+")
 
 
@@ -22,6 +23,14 @@ def sounds(word: str) -> str:
     for run, plain in _RUNS:
         word = word.replace(run, plain)
     return _TWICE.sub(r"\1", word.translate(_CLASSES)).translate(_SILENT)
+
+
+@lru_cache(maxsize=65536)
+def vowels_too(word: str) -> str:
+    """The folded word in a rough spelling with three vowels: chowdhury and choudhuri give one answer."""
+    for run, plain in _RUNS:
+        word = word.replace(run, plain)
+    return _TWICE.sub(r"\1", word.translate(_CLASSES).translate(_THREE_VOWELS))
 
 
 def has_vowels(word: str) -> bool:

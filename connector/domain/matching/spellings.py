@@ -11,6 +11,7 @@ from collections.abc import Callable
 from functools import lru_cache
 
 from connector.domain.matching.folding import fold
+from connector.domain.matching.indic import aloud
 
 _LATIN = str.maketrans(
     {"ä": "ae", "ö": "oe", "ü": "ue", "ø": "oe", "å": "aa", "æ": "ae", "œ": "oe", "ð": "dh", "þ": "th", "đ": "dj"}
@@ -53,7 +54,27 @@ _CYRILLIC = _rules(("ё", "yo"), ("щ", "sch"), ("кс", "x"), (r"[иы]й\b", "
 _WORD_WITH_ITS_OWN_LETTER = re.compile(r"\w*[іїєґ]\w*")
 _UKRAINIAN = _rules(("г", "h"), ("и", "y"), ("ї", "yi"), ("є", "ye"))
 _ARTICLE = _rules((r"\bال(?=\w{3})", ""))
-_THAI = _rules(("รร(?=[ก-ฮ])", "a"), ("รร", "an"))
+# A vav or yod within a Hebrew word is mostly a vowel; the first letter of a word is hard.
+_HEBREW = _rules(
+    ("וו", "v"),
+    (r"\bי", "y"),
+    (r"\bו", "v"),
+    ("[וֹוּ]+", "o"),
+    ("י+", "i"),
+    (r"\b[אע]", "a"),
+    (r"\bב", "b"),
+    (r"\bכ", "k"),
+    (r"\bפ", "p"),
+    ("ש", "sh"),
+    ("צ|ץ", "tz"),
+    (r"ה\b", "a"),
+)
+# What Persian says otherwise than Arabic; its own letters tell them apart.
+_WORD_WITH_A_PERSIAN_LETTER = re.compile("[پچژگکی]")
+_PERSIAN = _rules(("[ضذظ]", "z"), ("ث", "s"), ("ق", "gh"), (r"\bا", "a"), ("و(?=ی)", "v"), ("ی", "i"))
+_ARMENIAN = _rules(("ու|ւ", "u"), ("և", "ev"), ("ռ", "r"))
+# A letter with a killer is silent; a vowel written before its consonant is spoken after it.
+_THAI = _rules(("[ก-ฮ][ิุ]?์", ""), ("([เแโใไ])([ก-ฮ])", r"\2\1"), (r"ย\b", "i"), ("รร(?=[ก-ฮ])", "a"), ("รร", "an"))
 
 _CONTRACTED = re.compile("([きしちにひみりぎじびぴキシチニヒミリギジビピ])([ゃゅょャュョ])")
 _DOUBLED = re.compile("[っッ](.)")
@@ -93,7 +114,11 @@ _SCRIPTS = (
     (re.compile("[\u0370-\u03ff]"), _by(_GREEK)),
     (_WORD_WITH_ITS_OWN_LETTER, _ukrainian),
     (re.compile("[\u0400-\u04ff]"), _by(_CYRILLIC)),
+    (re.compile("[\u0530-\u058f]"), _by(_ARMENIAN)),
+    (re.compile("[\u0590-\u05ff]"), _by(_HEBREW)),
+    (_WORD_WITH_A_PERSIAN_LETTER, _by(_PERSIAN)),
     (re.compile("[\u0600-\u06ff]"), _by(_ARTICLE)),
+    (re.compile("[\u0900-\u0d7f]"), aloud),
     (re.compile("[\u0e00-\u0e7f]"), _by(_THAI)),
     (_KANA, _hepburn),
 )

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from connector.domain.identifiers import canonical_email, canonical_phone, emails_in, phones_in
 from connector.domain.matching.facts import ProfileQuery, Proof
 from connector.domain.matching.folding import fold, mixed_scripts, spaced, unmask
-from connector.domain.matching.handles import HandleText, read_handle
+from connector.domain.matching.handles import HandleText, read_handle, read_otherwise
 from connector.domain.matching.index import UNSEEN, WordCounts
 from connector.domain.matching.keys import handle_key, order_key
 from connector.domain.matching.names import with_usual_spelling
@@ -28,7 +28,8 @@ SHORT_NAME = 3
 class ProfileView:
     """The folded profile; ``counts`` holds the dictionary's words found in it, ``size`` the number of contacts.
 
-    ``names_within`` are the names in the handle's letters: where each begins and ends, and how many contacts bear it.
+    ``names_within`` are the names in the handle's letters: where each begins and ends, and how many contacts bear it;
+    ``second`` says that the handle is not read as it is spelt.
     """
 
     handle: HandleText
@@ -48,6 +49,7 @@ class ProfileView:
     size: int = 0
     counts: dict[str, WordCounts] = field(default_factory=dict)
     names_within: tuple[tuple[int, int, int], ...] = ()
+    second: bool = False
 
     @property
     def named(self) -> bool:
@@ -99,6 +101,18 @@ def view_of(query: ProfileQuery) -> ProfileView:
         handles=frozenset(each for each in map(handle_key, (*query.confirmed_handles, query.handle)) if each),
         mixed=mixed_scripts(query.handle) or mixed_scripts(query.display_name),
     )
+
+
+def views_otherwise(view: ProfileView, query: ProfileQuery) -> list[ProfileView]:
+    """The profile with its handle in other spellings; none where a name is shown, which says more."""
+    if view.named or not view.handle.letters:
+        return []
+    handles = (read_handle(text, query.network) for text in read_otherwise((query.handle or "")[:200]))
+    return [
+        replace(view, handle=handle, heard=sounds_key(core_of(handle.letters), ""), second=True)
+        for handle in handles
+        if handle.letters
+    ]
 
 
 def core_of(letters: str) -> str:
