@@ -20,7 +20,8 @@ from typing import Any, TextIO
 
 from sqlalchemy import Connection, Engine, MetaData, create_engine
 
-from connector.domain.matching import Candidate, ContactFacts, ProfileQuery, Scorecard, SuggestionEngine
+from connector.bulk_rows import as_row
+from connector.domain.matching import ContactFacts, ProfileQuery, Scorecard, SuggestionEngine
 from connector.errors import InputInvalid
 from connector.mapping.scorecard import load_scorecard
 from connector.store.suggestion_index import SqlSuggestionIndex
@@ -299,18 +300,6 @@ class Answerer:
         """Lets the index file go."""
         self._connection.close()
         self._connection.engine.dispose()
-
-
-def as_row(candidate: Candidate) -> dict[str, Any]:
-    """A candidate as the bulk file has it."""
-    row: dict[str, Any] = {
-        "contact_id": candidate.contact_id,
-        "score": round(candidate.score, 6),
-        "reasons": [
-            {"kind": each.kind, "detail": each.detail, "weight": round(each.weight, 4)} for each in candidate.reasons
-        ],
-    }
-    return row | ({"duplicates": list(candidate.duplicates)} if candidate.duplicates else {})
 
 
 _worker: Answerer | None = None

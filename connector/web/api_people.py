@@ -88,6 +88,7 @@ class CandidateOut(BaseModel):
     contact_id: str
     score: float = Field(description="A calibrated probability")
     reasons: list[ReasonOut]
+    duplicates: list[str] = Field(description="Other contacts that are surely the same person in the CRM twice")
 
 
 class Suggestions(BaseModel):
@@ -146,6 +147,7 @@ def profile_suggestions(call: Call) -> Suggestions:
                 contact_id=each.contact_id,
                 score=each.score,
                 reasons=[ReasonOut(kind=one.kind, detail=one.detail, weight=one.weight) for one in each.reasons],
+                duplicates=list(each.duplicates),
             )
             for each in found
         ],

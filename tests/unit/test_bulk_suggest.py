@@ -6,6 +6,7 @@ import sqlite3
 import tracemalloc
 from collections.abc import Callable
 from contextlib import closing
+from math import log
 from pathlib import Path
 
 import pytest
@@ -65,6 +66,23 @@ def test_scores_and_reasons_are_in_the_file(files: tuple[Path, Path, Path]) -> N
     assert 0 < best["score"] <= 1
     assert best["reasons"][0].keys() == {"kind", "detail", "weight"}
     assert "handle_is_first_last" in {reason["kind"] for reason in best["reasons"]}
+
+
+def test_the_weights_in_the_file_add_up_to_the_logit_of_the_score_in_the_file(files: tuple[Path, Path, Path]) -> None:
+    told = {"profile_id": "sure", "display_name": "Annika Thorvaldsen", "bio": "annika@fjord.no, Bergen"}
+    handles = (
+        {"profile_id": f"h{at}", "handle": each} for at, each in enumerate(("rkestrel", "rupertkestrel84", "kestr"))
+    )
+    files[1].write_text("\n".join(json.dumps(each) for each in (told, *handles)), encoding="utf-8")
+    suggest_files(*files)
+    found = [
+        each for line in files[2].read_text(encoding="utf-8").splitlines() for each in json.loads(line)["candidates"]
+    ]
+    assert len(found) > 2
+    assert max(each["score"] for each in found) > 0.99999
+    for each in found:
+        logit = log(each["score"] / (1 - each["score"]))
+        assert sum(reason["weight"] for reason in each["reasons"]) == pytest.approx(logit, abs=1e-4)
 
 
 def test_more_processes_give_the_same_file(files: tuple[Path, Path, Path]) -> None:

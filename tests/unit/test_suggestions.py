@@ -233,6 +233,12 @@ def test_an_excluded_contact_leaves_the_probability_to_the_others(engine: Sugges
         ProfileQuery(handle="kestrel_fc", display_name="Kestrel Bakery"),
         ProfileQuery(handle="rupert", display_name="Energy and Commerce"),
         ProfileQuery(handle="4711", display_name="Kestrel Feuerwehr"),
+        ProfileQuery(handle="kestrel", display_name="株式会社Kestrel"),
+        ProfileQuery(handle="kestrel", display_name="ООО Kestrel"),
+        ProfileQuery(handle="kestrel", display_name="Công ty Kestrel"),
+        ProfileQuery(handle="kestrel", display_name="شركة Kestrel"),
+        ProfileQuery(handle="kestrelxyz", bio="Fresh every day. Our customers come first."),
+        ProfileQuery(handle="4711", display_name="Kestrel", bio="Kundenservice 9-17 Uhr"),
     ],
 )
 def test_nobody_is_behind_a_brand(profile: ProfileQuery, engine: SuggestionEngine) -> None:
@@ -250,6 +256,11 @@ def test_nobody_is_behind_a_brand(profile: ProfileQuery, engine: SuggestionEngin
         (ProfileQuery(handle="AnnikaThorvaldsenTravelFitness"), "ann"),
         (ProfileQuery(handle="4711", display_name="Annika Thorvaldsen Travel & Food"), "ann"),
         (ProfileQuery(handle="annikathorvaldsen", display_name="Travel"), "ann"),
+        (ProfileQuery(handle="annikathorvaldsen", bio="I care for our customers"), "ann"),
+        (
+            ProfileQuery(handle="4711", display_name="Annika Thorvaldsen", bio="Official account. Our mission: peace."),
+            "ann",
+        ),
     ],
 )
 def test_a_person_with_an_organisations_word_stays_a_person(profile: ProfileQuery, contact_id: str) -> None:

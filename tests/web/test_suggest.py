@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from math import log
 
 import pytest
 from sqlalchemy import select, update
@@ -42,6 +43,18 @@ def test_asking_changes_no_row_of_any_table(site: Site, seed: Seed) -> None:
 def test_an_account_whose_handle_holds_a_contacts_name_leads_to_that_contact(site: Site, seed: Seed) -> None:
     seed.contact(TOMAS, "Tomás", "Quispe", city="Arequipa", country="PE")
     assert who(site, seed.profile("tomas_quispe", location="Arequipa")) == [TOMAS]
+
+
+def test_a_contact_that_is_there_twice_is_one_candidate_whose_weights_add_up(site: Site, seed: Seed) -> None:
+    seed.contact(TOMAS, "Tomás", "Quispe", city="Arequipa", country="PE", email="t.quispe@andes.pe")
+    seed.contact(MARA, "Tomás", "Quispe", city="Arequipa", country="PE", email="t.quispe@andes.pe")
+    profile = seed.profile("tomas_quispe", location="Arequipa")
+    (found,) = site.api("GET", f"/profiles/{profile}/suggestions", role="agent").json["candidates"]
+    assert sorted([found["contact_id"], *found["duplicates"]]) == sorted([TOMAS, MARA])
+    logit = log(found["score"] / (1 - found["score"]))
+    assert sum(reason["weight"] for reason in found["reasons"]) == pytest.approx(logit, abs=1e-6)
+    reject(site.ctx, profile, MARA, "user:1")
+    assert site.api("GET", f"/profiles/{profile}/suggestions", role="agent").json["candidates"] == []
 
 
 def test_what_the_customer_wrote_is_a_hint(site: Site, seed: Seed) -> None:

@@ -29,6 +29,8 @@ class Alignment(NamedTuple):
     place: str = ""
 
 
+STRONG = frozenset({"first_last", "pet_last", "initials_last"})
+"""The readings by a whole name."""
 ENOUGH_OF_A_PLACE = 4
 """So many letters that a place begins with stand for it."""
 NOTHING = Alignment("none", "", "", ("", "", ""), 0, -1, -1, 0, 0, 99.0)

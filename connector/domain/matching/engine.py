@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from itertools import islice
 
 from connector.domain.identifiers import CROWDED_AT
-from connector.domain.matching.alignment import Alignment
+from connector.domain.matching.alignment import STRONG, Alignment
 from connector.domain.matching.duplicates import group_duplicates, same_person
 from connector.domain.matching.facts import Candidate, ContactFacts, ProfileQuery
-from connector.domain.matching.features import STRONG, Features, compare
+from connector.domain.matching.features import Features, compare
 from connector.domain.matching.index import UNSEEN, Probe, SuggestionIndex
 from connector.domain.matching.names import PET, name_forms
 from connector.domain.matching.organisations import is_organisation

@@ -5,19 +5,18 @@ from __future__ import annotations
 from itertools import pairwise
 from math import log10
 
-from connector.domain.matching.alignment import NOTHING, Alignment, Known, align, beside_place, known_of, place_in
+from connector.domain.matching.alignment import STRONG, Alignment, Known, align, beside_place, known_of, place_in
 from connector.domain.matching.facts import ContactFacts
+from connector.domain.matching.hearing import as_heard, heard_in
 from connector.domain.matching.keys import local_key, phone_key
 from connector.domain.matching.names import PET, NameForms, name_forms
 from connector.domain.matching.places import country_words, place_words
 from connector.domain.matching.similarity import alike
-from connector.domain.matching.sounds import has_vowels, sounds, vowels_too
 from connector.domain.matching.usual import HEAD, MIDDLE, TAIL, USUAL, unexplained
-from connector.domain.matching.view import ProfileView, core_of
+from connector.domain.matching.view import ProfileView
 
 Features = dict[str, float]
 
-STRONG = frozenset({"first_last", "pet_last", "initials_last"})
 _GROUP = {
     **dict.fromkeys(("first_last", "pet_last"), "full"),
     **dict.fromkeys(
@@ -30,8 +29,6 @@ _SHARE = {"initials_last": 0.01, "initial_last": 0.08, "cut_last": 0.02, "first_
 _CUT_LAST = frozenset({"first_cut", "first_initial", "cut_cut", "initial_cut"})
 _CHANCE = {"initials": 300, "cut_cut": 20000, "initial_cut": 10000}
 """Of so many contacts one is expected to fit such a short form by chance."""
-_ALIKE = 0.7
-"""A spelling less like the contact's than this is another name with the same consonants."""
 _STEPS = (1, 2, 3, 4, 6, 9)
 
 
@@ -40,7 +37,7 @@ def compare(view: ProfileView, contact: ContactFacts) -> tuple[Features, Alignme
     forms = name_forms(contact.first_name, contact.last_name, contact.emails)
     places = (*place_words(contact.city, contact.state), *country_words(contact.country))
     known = known_of(forms, places, view.handle.letters)
-    reading = _as_heard(view, forms, align(view.handle.letters, known))
+    reading = as_heard(view, forms, align(view.handle.letters, known))
     found: Features = {"base": 1.0}
     shown = _shown(found, view, forms) if view.named else ""
     if view.handle.plain:
@@ -253,43 +250,13 @@ def _similar(found: Features, letters: str, forms: NameForms) -> None:
         found["similar"] = (similar - 0.6) * 2.5
 
 
-def _as_heard(view: ProfileView, forms: NameForms, reading: Alignment) -> Alignment:
-    """A reading by consonants, where the spelling leaves letters over and the consonants are all the contact's."""
-    letters = view.handle.letters
-    if not view.heard or reading.pattern in STRONG or (reading.last and not reading.left):
-        return reading
-    parts = _heard(forms, (view.heard,)).get(view.heard)
-    if parts is None:
-        return reading
-    core, name = core_of(letters), "".join(parts)
-    at = letters.find(core)
-    marks = [mark - at for mark in view.handle.starts if at < mark < at + len(core)]
-    if len(marks) == 1 and (sounds(core[: marks[0]]), sounds(core[marks[0] :])) != tuple(map(sounds, parts)):
-        return reading
-    if has_vowels(name) and alike(core, name) < _ALIKE:
-        return reading
-    gaps = (letters[:at], "", letters[at + len(core) :])
-    pattern = "spelt" if vowels_too(core) == vowels_too(name) else "heard"
-    return NOTHING._replace(pattern=pattern, first=core, gaps=gaps, first_at=at)
-
-
-def _heard(forms: NameForms, asked: tuple[str, ...]) -> dict[str, tuple[str, str]]:
-    """Those of the consonants asked for that are first and last name in either order, and the two as they are spelt."""
-    firsts = [form for form, kind in forms.firsts[:4] if kind < PET and sounds(form)]
-    lasts = [form for form, _ in forms.lasts[:2] if sounds(form)]
-    pairs = [pair for first in firsts for last in lasts for pair in ((first, last), (last, first))]
-    # Where two words meet a consonant may sound otherwise; the rest of the second must be there.
-    near = [pair for pair in pairs if any(each.endswith(sounds(pair[1])[1:]) for each in asked)]
-    return {heard: pair for pair in near if (heard := sounds("".join(pair))) in asked}
-
-
 def _shown(found: Features, view: ProfileView, forms: NameForms) -> str:
     words = view.display
     spoken = {*words, *(first + second for first, second in pairwise(words)), *view.display_joined}
     last = next((form for form, _ in forms.lasts if form in spoken), "")
     first, kind = next(((form, kind) for form, kind in forms.firsts if form in spoken and form != last), ("", 0))
     pattern = _shown_pattern(words, forms, first, kind, last)
-    if pattern in {"last", "first", "none"} and _heard(forms, tuple(view.shown_sounds)):
+    if pattern in {"last", "first", "none"} and heard_in(forms, tuple(view.shown_sounds)):
         pattern = "heard"
     found[f"shown.{pattern}"] = 1.0
     if pattern in {"first_last", "pet_last"}:

@@ -22,6 +22,7 @@ _DIGIT_FIRST = re.compile(r"(?<![0-9])[013457](?=[^\W\d_])")
 _ONE_WITHIN = re.compile(_DIGIT_WITHIN.pattern.replace("[013457]", "1"))
 _AS_LETTERS = str.maketrans("013457", "oieast")
 _DRAWN_OUT = re.compile(r"(.)\1{2,}|([^\W\d_])\2(?=[\d._-]*$)")
+_THRICE = re.compile(r"([^\W\d_])\1{2,}")
 _DOUBLED = re.compile(r"([^\W\d_])\1+")
 _LONG_O = re.compile("o(?:[uo]|h(?![aeiou]))|(?<=u)u")
 
@@ -80,6 +81,7 @@ def read_otherwise(handle: str | None) -> tuple[str, ...]:
             _DIGIT_WITHIN.sub(lambda digit: digit[0].translate(_AS_LETTERS), each)
             for each in (text, _ONE_WITHIN.sub("l", text))
         ]
+    spellings.append(_THRICE.sub(r"\1\1", text))
     if _DRAWN_OUT.search(text) or len(_DOUBLED.findall(text)) > 1:
         spellings.append(_DOUBLED.sub(r"\1", text))
     spellings.append(_LONG_O.sub(lambda vowel: "o" if vowel[0][0] == "o" else "", text))

@@ -8,6 +8,7 @@ from connector.domain.matching.facts import ProfileQuery
 from connector.domain.matching.folding import fold, word_set
 from connector.domain.matching.usual import USUAL
 from connector.domain.matching.view import ProfileView
+from connector.domain.matching.voices import is_called_one, speaks_as_many
 
 # Words that only organisations call themselves by, folded; in a handle one of them at an end is enough.
 _SURE = word_set(
@@ -78,19 +79,31 @@ def is_organisation(profile: ProfileQuery, view: ProfileView) -> bool:
     """
     if view.emails or view.phones or view.orders:
         return False
+    if speaks_as_many((profile.bio or "")[:1000]) and not _shows_a_person(view):
+        return True
     if view.named:
-        return _speaks_as_one(frozenset(view.display), view)
+        return _speaks_as_one(frozenset(view.display), view) or (
+            is_called_one(profile.display_name or "") and not _shows_a_person(view)
+        )
     words = [fold(word) for word in _HUMPS.findall(profile.handle or "")]
     if len(frozenset(words) & (_SURE | _LIKELY)) >= _ENOUGH or _ends_as_one(view):
         return True
     return _about_one(words, view)
 
 
+def _shows_a_person(view: ProfileView) -> bool:
+    """Whether the shown name, or where there is none the handle, holds a given and a family name of this CRM."""
+    if not view.display:
+        return _whole_name(view.handle.letters, view)
+    rest = [word for word in view.display if word not in USUAL]
+    return any(view.count(first).given and _family_beside(first, rest, view) for first in rest)
+
+
 def _speaks_as_one(shown: frozenset[str], view: ProfileView) -> bool:
     found = frozenset(word for word in shown & _WORDS if not view.count(word).family)
     rest = [word for word in shown - _WORDS if word not in USUAL]
     if found & _SURE:
-        return not any(view.count(first).given and _family_beside(first, rest, view) for first in rest)
+        return not _shows_a_person(view)
     if _about_one(list(shown), view):
         return True
     likely = found - _TOPICS
