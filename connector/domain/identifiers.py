@@ -42,16 +42,19 @@ CROWDED_AT = 25
 """An e-mail or phone on more contacts than this says nothing about one person: a switchboard, a shared desk."""
 
 _COUNTRIES = """
-AE united arab emirates; AR argentina; AT austria; AU australia; BE belgium; BG bulgaria; BR brasil, brazil; CA
-canada; CH switzerland; CL chile; CN china; CO colombia; CZ czechia, czech republic; DE deutschland, germany; DK
-denmark; EC ecuador; EE estonia; EG egypt; ES espana, españa, spain; FI finland; FR france; GB england, great britain,
-scotland, uk, united kingdom; GE georgia; GR greece; HK hong kong; HR croatia; HU hungary; ID indonesia; IE ireland;
-IL israel; IN india; IS iceland; IT italia, italy; JP japan; KE kenya; KR south korea, korea; LT lithuania; LU
-luxembourg; LV latvia; MA morocco; MX mexico, méxico; MY malaysia; NG nigeria; NL netherlands; NO norway; NZ new
-zealand; PE peru, perú; PH philippines; PK pakistan; PL poland; PT portugal; RO romania; RS serbia; RU russia, russian
-federation; SA saudi arabia; SE sweden; SG singapore; SI slovenia; SK slovakia; TH thailand; TR turkey, türkiye; TW
-taiwan; UA ukraine; US united states, united states of america, usa; UY uruguay; VE venezuela; VN viet nam, vietnam;
-ZA south africa
+AE united arab emirates, uae; AR argentina; BN brunei darussalam; BO plurinational state of bolivia; CD congo
+kinshasa, dr congo, democratic republic of the congo; CI ivory coast; CV cabo verde; KP democratic people's republic
+of korea, north korea; LA lao people's democratic republic; MK macedonia, north macedonia; MO macau; SY syrian arab
+republic; SZ eswatini; AT austria; AU australia; BE belgium; BG bulgaria; BR brasil, brazil; CA canada; CH
+switzerland; CL chile; CN china; CO colombia; CZ czechia, czech republic; DE deutschland, germany; DK denmark; EC
+ecuador; EE estonia; EG egypt; ES espana, españa, spain; FI finland; FR france; GB england, great britain, northern
+ireland, scotland, uk, united kingdom, wales; GE georgia; GR greece; HK hong kong; HR croatia; HU hungary; ID
+indonesia; IE ireland; IL israel; IN india; IS iceland; IT italia, italy; JP japan; KE kenya; KR south korea, korea,
+republic of korea; LT lithuania; LU luxembourg; LV latvia; MA morocco; MX mexico, méxico; MY malaysia; NG nigeria; NL
+holland, netherlands; NO norway; NZ new zealand; PE peru, perú; PH philippines; PK pakistan; PL poland; PT portugal;
+RO romania; RS serbia; RU russia, russian federation; SA saudi arabia; SE sweden; SG singapore; SI slovenia; SK
+slovakia; TH thailand; TR turkey, türkiye; TW taiwan; UA ukraine; US united states, united states of america, usa; UY
+uruguay; VE venezuela; VN viet nam, vietnam; ZA south africa
 """
 _COUNTRY_NAMES = {
     name.strip(): entry.strip()[:2]
@@ -93,6 +96,7 @@ _URL_PREFIXES = frozenset({"user", "c", "channel", "in", "company", "people", "u
 _CASE_MATTERS = frozenset({"youtube_channel", "line", "wechat"})
 
 
+@lru_cache(maxsize=1024)
 def country_code(country: str | None) -> str | None:
     """The two-letter region of a country's name or code; None when it is not known."""
     if not country:
@@ -100,7 +104,26 @@ def country_code(country: str | None) -> str | None:
     text = country.strip()
     if len(text) == 2 and text.upper() in phonenumbers.SUPPORTED_REGIONS:
         return text.upper()
-    return _COUNTRY_NAMES.get(text.casefold().removeprefix("the "))
+    name = text.casefold().removeprefix("the ").replace(".", "")
+    formal = [part.strip() for part in name.split(",", 1)]
+    turned = " ".join(reversed(formal)).removeprefix("the ")  # Congo, the Democratic Republic of the
+    return next((region for each in (name, turned, formal[0]) if (region := _region_called(each))), None)
+
+
+def _region_called(name: str) -> str | None:
+    return _COUNTRY_NAMES.get(name) or _names_of_the_world().get(name)
+
+
+@lru_cache(maxsize=1)
+def _names_of_the_world() -> dict[str, str]:
+    """The countries by their names in many languages; read when a name is not a frequent one, since they are many."""
+    from phonenumbers.geodata.locale import LOCALE_DATA
+
+    names: dict[str, str] = {}
+    for region, by_language in LOCALE_DATA.items():
+        if region in phonenumbers.SUPPORTED_REGIONS:
+            names.update((name.casefold(), region) for name in by_language.values() if not name.startswith("*"))
+    return names
 
 
 @lru_cache(maxsize=8192)
@@ -170,7 +193,11 @@ def canonical_email(text: str | None) -> str | None:
     """The address in lower case, domain in Unicode form; None for junk, role desks and what is no address."""
     if not text:
         return None
-    local, domain = _plain(text.strip().lower()) or _parts(text.strip()) or ("", "")
+    written = text.strip()
+    if not written.isascii() or written[-1:] in ">." or written[:7].lower() == "mailto:":
+        written = unicodedata.normalize("NFKC", written).strip("<> ")
+        written = re.sub("^mailto:", "", written, flags=re.IGNORECASE).split("?")[0].rstrip(".")
+    local, domain = _plain(written.lower()) or _parts(written) or ("", "")
     if not local:
         return None
     if _is_desk(local) or domain in _JUNK_DOMAINS or domain.endswith((".test", ".invalid")):

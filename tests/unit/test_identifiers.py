@@ -41,6 +41,11 @@ from connector.domain.identifiers import (
         ("whatsapp:+14155550123", None, "+14155550123"),
         ("0044 20 7946 0958", None, "+442079460958"),
         ("020 7946 0958", "United Kingdom", "+442079460958"),
+        ("০১৭১২-৯৮৭৬৫৪", "Bangladesh", "+8801712987654"),
+        ("0912 345 6780", "Iran, Islamic Republic of", "+989123456780"),
+        ("024 412 9876", "Ghana", "+233244129876"),
+        ("0664 1729384", "Österreich", "+436641729384"),
+        ("8 916 245-67-39", "Россия", "+79162456739"),
     ],
 )
 def test_a_number_has_one_form_however_it_is_written(written: str, country: str | None, canonical: str) -> None:
@@ -135,3 +140,30 @@ def test_canonical_forms_are_stable_and_never_crash(text: str) -> None:
         assert once is None or canonical(once) == once
     emails_in(text)
     phones_in(text, "US")
+
+
+@pytest.mark.parametrize(
+    ("name", "region"),
+    [
+        ("Korea, Republic of", "KR"),
+        ("Korea, Democratic People's Republic of", "KP"),
+        ("Congo, the Democratic Republic of the", "CD"),
+        ("Congo", "CG"),
+        ("Tanzania, United Republic of", "TZ"),
+        ("Côte d'Ivoire", "CI"),
+        ("Ivory Coast", "CI"),
+        ("U.S.A.", "US"),
+        ("the Netherlands", "NL"),
+        ("日本", "JP"),
+        ("Nowhere", None),
+        ("XX", None),
+        ("", None),
+    ],
+)
+def test_a_country_is_known_by_the_names_in_use(name: str, region: str | None) -> None:
+    assert country_code(name) == region
+
+
+@pytest.mark.parametrize("written", ["mailto:Ann@Fjord.no", "<ann@fjord.no>", "ann@fjord.no.", "ＡＮＮ@fjord.no"])
+def test_an_address_is_taken_out_of_what_it_was_copied_with(written: str) -> None:
+    assert canonical_email(written) == "ann@fjord.no"
