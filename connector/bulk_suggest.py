@@ -10,7 +10,6 @@ import json
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from io import TextIOWrapper
 from itertools import count, islice
@@ -20,7 +19,7 @@ from typing import Any, TextIO
 
 from sqlalchemy import Connection, Engine, MetaData, create_engine
 
-from connector.bulk_rows import as_row
+from connector.bulk_rows import as_row, see_writable, written
 from connector.domain.matching import ContactFacts, ProfileQuery, Scorecard, SuggestionEngine
 from connector.errors import InputInvalid
 from connector.mapping.scorecard import load_scorecard
@@ -74,14 +73,18 @@ def suggest_files(
     """
     if out.exists() and any(each.exists() and out.samefile(each) for each in (contacts, profiles)):
         raise InputInvalid(f"{out} is read as well: give another file to write.")
+    # Told before the index is built, which may take long.
+    _text(profiles).close()
+    see_writable(out)
     problems = _Counted(on_problem)
     with scratch() as folder:
         index = folder / "index.db"
-        known = build_index(
-            index, read_contacts(contacts, problems), lambda done: progress("contacts", done), processes
-        )
+        rows = _Passed(read_contacts(contacts, problems))
+        known = build_index(index, rows, lambda done: progress("contacts", done), processes)
+        if rows.count > known:
+            problems(f"{contacts.name}: rows that repeat a contact_id: {rows.count - known}; one row of each counts.")
         answered = suggested = 0
-        with _written(out) as file:
+        with written(out) as file:
             for lines in _answers(index, read_profiles(profiles, problems), limit, processes, known_share):
                 file.writelines(line for line, _ in lines)
                 answered += len(lines)
@@ -154,6 +157,19 @@ def read_contacts(path: Path, on_problem: OnProblem) -> Iterator[ContactFacts]:
             yield facts
         elif row:
             on_problem(f"{path.name}, line {rows.line_num}: no contact_id; {SKIPPED}")
+
+
+class _Passed:
+    """Passes contacts on and counts them."""
+
+    def __init__(self, contacts: Iterator[ContactFacts]) -> None:
+        self._contacts = contacts
+        self.count = 0
+
+    def __iter__(self) -> Iterator[ContactFacts]:
+        for contact in self._contacts:
+            self.count += 1
+            yield contact
 
 
 class _Lines:
@@ -256,17 +272,6 @@ def _text(path: Path) -> TextIO:
             file.close()
             raise InputInvalid(f"{path.name} is {what}; give plain text in UTF-8.")
     return TextIOWrapper(file, encoding="utf-8-sig", errors="replace", newline="")
-
-
-@contextmanager
-def _written(path: Path) -> Iterator[TextIO]:
-    try:
-        with path.open("w", encoding="utf-8", newline="\n") as file:
-            yield file
-    except OSError as problem:
-        raise InputInvalid(
-            f"{path} cannot be written: {problem.strerror}; give a file in a folder of yours that has room."
-        ) from problem
 
 
 def _writable(text: str) -> bool:

@@ -212,3 +212,37 @@ def _overfill(seen: list[Path]) -> None:
         seen.append(folder)
         base.execute("PRAGMA max_page_count=2")
         base.executescript("CREATE TABLE one (x); CREATE TABLE two (x); CREATE TABLE three (x)")
+
+
+def test_what_cannot_be_read_or_written_is_told_before_the_index_is_built(files: tuple[Path, Path, Path]) -> None:
+    contacts, profiles, out = files
+    packed = profiles.with_suffix(".gz")
+    packed.write_bytes(gzip.compress(profiles.read_bytes()))
+    told: list[tuple[str, int]] = []
+    for given, to, said in (
+        (packed, out, "is compressed"),
+        (profiles, out.parent / "nowhere" / "out.jsonl", "no such folder"),
+        (profiles, out.parent, "is a folder"),
+    ):
+        with pytest.raises(InputInvalid, match=said):
+            suggest_files(contacts, given, to, progress=lambda stage, done: told.append((stage, done)))
+    assert told == []
+    assert not out.exists()
+
+
+def test_a_contact_id_that_is_repeated_is_told(files: tuple[Path, Path, Path]) -> None:
+    files[0].write_text("contact_id,first_name,last_name\nc1,Annika,Thorvaldsen\nc1,Anna,Thorvaldsen\nc2,Bo,Quorum\n")
+    problems: list[str] = []
+    assert suggest_files(*files, on_problem=problems.append).contacts == 2
+    assert "contacts.csv: rows that repeat a contact_id: 1; one row of each counts." in problems
+
+
+def test_a_reader_that_has_enough_ends_the_run_without_a_complaint(
+    files: tuple[Path, Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise BrokenPipeError
+
+    monkeypatch.setattr("connector.bulk_suggest.Answerer.lines", full)
+    with pytest.raises(BrokenPipeError):
+        suggest_files(*files)
