@@ -113,7 +113,8 @@ class SuggestionEngine:
         if not any(_whole(each) for each in weighed if each.contact.contact_id not in profile.excluded):
             probes = plan.parts_of_names()
             weighed += self._compare(view, profile, self._crowds(probes, self._index.probe(probes), found))
-            weighed = self._read_otherwise(weighed, view, profile)
+            if not any(each.reading.last and not each.reading.left for each in weighed):
+                weighed = self._read_otherwise(weighed, view, profile)
         return weighed
 
     def _read_otherwise(self, weighed: list[Weighed], view: ProfileView, profile: ProfileQuery) -> list[Weighed]:

@@ -11,6 +11,8 @@ from connector.domain.identifiers import canonical_handle
 from connector.domain.matching.folding import UNREADABLE, fold, mixed_scripts, unmask
 
 MAX_LETTERS = 40
+MOST_SPELLINGS = 3
+"""Each other spelling of a handle costs a look into the dictionary."""
 
 _HUMPS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[^A-Z]+")
 _PIECES = re.compile(r"[a-z*]+|[0-9]+")
@@ -85,7 +87,7 @@ def read_otherwise(handle: str | None) -> tuple[str, ...]:
     if _DRAWN_OUT.search(text) or len(_DOUBLED.findall(text)) > 1:
         spellings.append(_DOUBLED.sub(r"\1", text))
     spellings.append(_LONG_O.sub(lambda vowel: "o" if vowel[0][0] == "o" else "", text))
-    return tuple(dict.fromkeys(each for each in spellings if each != text))
+    return tuple(dict.fromkeys(each for each in spellings if each != text))[:MOST_SPELLINGS]
 
 
 def _words(text: str) -> list[str]:
