@@ -58,16 +58,16 @@ def test_a_message_id_longer_than_a_line_joins_nothing_and_loses_no_mail(any_sto
     assert [each["reference"] for each in rows(any_store, interactions)] == [None]
 
 
-def read_only(store: Store) -> Store:
-    """The same database as a standby shows it."""
-    url = store.engine.url
-    options = f"{url.query['options']} -c default_transaction_read_only=on"
-    return open_store(make_url(url).update_query_dict({"options": options}).render_as_string(hide_password=False))
+def beside(store: Store, options: str = "") -> Store:
+    """The same database through connections of its own, with these settings of the server."""
+    url = make_url(store.engine.url)
+    url = url.update_query_dict({"options": f"{url.query['options']} {options}"})
+    return open_store(url.render_as_string(hide_password=False))
 
 
 @pytest.mark.postgres
 def test_a_standby_refuses_no_item_and_is_named_with_its_cure(postgres_store: Store) -> None:
-    standby = read_only(postgres_store)
+    standby = beside(postgres_store, "-c default_transaction_read_only=on")
     commit = GroupCommit(standby)
     with pytest.raises(StoreBusy, match="as a standby does"), standby.begin() as uow, refusing(), uow.savepoint():
         uow.connection.execute(text("INSERT INTO installation VALUES ('a', 'b')"))
@@ -79,12 +79,14 @@ def test_a_standby_refuses_no_item_and_is_named_with_its_cure(postgres_store: St
 
 @pytest.mark.postgres
 def test_connections_to_what_has_become_a_standby_are_left(postgres_store: Store) -> None:
-    with postgres_store.begin() as uow:
+    store = beside(postgres_store)  # it has a single connection, which is the one that comes again
+    with store.begin() as uow:
         uow.connection.execute(text("SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY"))
-    with pytest.raises(StoreBusy, match="as a standby does"), postgres_store.begin() as uow:
+    with pytest.raises(StoreBusy, match="as a standby does"), store.begin() as uow:
         uow.connection.execute(text("INSERT INTO installation VALUES ('a', 'b')"))
-    with postgres_store.begin() as uow:
+    with store.begin() as uow:
         uow.connection.execute(text("INSERT INTO installation VALUES ('a', 'b')"))
+    store.close()
 
 
 @pytest.mark.postgres
