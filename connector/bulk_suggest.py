@@ -73,8 +73,9 @@ def suggest_files(
     """
     if out.exists() and any(each.exists() and out.samefile(each) for each in (contacts, profiles)):
         raise InputInvalid(f"{out} is read as well: give another file to write.")
-    # Told before the index is built, which may take long.
-    _text(profiles).close()
+    # Told before the index is built, which may take long; but a pipe gives its lines only once.
+    if profiles.is_file() or profiles.is_dir() or not profiles.exists():
+        _text(profiles).close()
     see_writable(out)
     problems = _Counted(on_problem)
     with scratch() as folder:

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import os
 import sqlite3
 import tracemalloc
 from collections.abc import Callable
@@ -83,6 +84,19 @@ def test_the_weights_in_the_file_add_up_to_the_logit_of_the_score_in_the_file(fi
     for each in found:
         logit = log(each["score"] / (1 - each["score"]))
         assert sum(reason["weight"] for reason in each["reasons"]) == pytest.approx(logit, abs=1e-4)
+
+
+def test_profiles_from_a_pipe_are_all_answered(files: tuple[Path, Path, Path]) -> None:
+    """A pipe gives its lines once: whoever looks at them before loses them."""
+    contacts, profiles, out = files
+    suggest_files(*files)
+    whole = out.read_bytes()
+    given, put = os.pipe()
+    os.write(put, profiles.read_bytes())
+    os.close(put)
+    suggest_files(contacts, Path(f"/dev/fd/{given}"), out)
+    os.close(given)
+    assert out.read_bytes() == whole
 
 
 def test_more_processes_give_the_same_file(files: tuple[Path, Path, Path]) -> None:

@@ -4,7 +4,9 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -102,9 +104,19 @@ def test_a_folder_of_an_older_release_without_a_lock_is_cleared_and_a_file_is_no
         }
 
 
-def test_the_other_processes_of_a_killed_rebuild_end_with_it(tmp_path: Path) -> None:
-    command = [sys.executable, "-c", ENDLESS, str(tmp_path)]
+@contextmanager
+def started(script: str, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A process that runs the script, and is gone in the end whatever the test finds."""
+    command = [sys.executable, "-c", script, str(folder)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def test_the_other_processes_of_a_killed_rebuild_end_with_it(tmp_path: Path) -> None:
+    with started(ENDLESS, tmp_path) as process:
         assert process.stdout
         assert process.stdout.readline() == b"1\n"
         assert list(tmp_path.glob("worker-*.db"))
@@ -114,8 +126,7 @@ def test_the_other_processes_of_a_killed_rebuild_end_with_it(tmp_path: Path) -> 
 
 
 def test_the_other_processes_of_a_killed_bulk_run_end_with_it(tmp_path: Path) -> None:
-    command = [sys.executable, "-c", ENDLESS_BULK, str(tmp_path)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+    with started(ENDLESS_BULK, tmp_path) as process:
         assert process.stdout
         assert process.stdout.readline() == b"profiles\n"
         process.kill()
