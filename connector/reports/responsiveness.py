@@ -31,7 +31,7 @@ from connector.reports.zones import around, day_number, local_day, offsets_betwe
 from connector.store.tables import cases, interactions
 
 NAME = "first-response"
-VERSION = 1
+VERSION = 2
 ALL = ""
 """The key of the row over everything."""
 

@@ -15,7 +15,7 @@ from connector.reports.zones import around, day_number, days_between, local_day,
 from connector.store.tables import interactions
 
 NAME = "volume"
-VERSION = 1
+VERSION = 2
 GAP_MS = 30 * 60 * 1000
 STREAMED = 10_000
 UNITS = ("attempts", "interactions", "cases")
