@@ -183,6 +183,7 @@ def test_an_agent_links_an_account_with_the_keyboard_alone(browser: Any, desk: D
     page.get_by_label("In the customer's own words").focus()
     page.keyboard.type("yes, that is me")
     page.keyboard.press("Escape")
+    page.keyboard.press("i")  # what was typed is not left behind
     page.keyboard.press("y")
     assert page.evaluate("document.activeElement.value") == "yes"
     page.keyboard.press("Enter")

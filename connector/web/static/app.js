@@ -1,5 +1,5 @@
 // Enhancement only: every page works without it. "/" finds, Escape leaves a field, j and k move in a list, Y N L answer,
-// i leads to the inbox, ? tells the keys. What a page has to tell gets the focus, so that it is read out.
+// i leads to the inbox unless a form is begun, ? tells the keys. What a page has to tell gets the focus, so that it is read out.
 // On a wide window the inbox shows the chosen case beside the list: the first click chooses, the second opens.
 // A double click sends a form once. What was asked in another way is shown before its answer can be recorded.
 (function () {
@@ -28,9 +28,16 @@
     keys.querySelector("summary").focus();
     return true;
   }
+  function isBegun(form) {
+    return Array.prototype.some.call(form.elements, function (each) {
+      return Array.prototype.some.call(each.options || [], function (one) { return one.selected !== one.defaultSelected; }) ||
+        (each.defaultValue !== undefined && each.value !== each.defaultValue) ||
+        (each.defaultChecked !== undefined && each.checked !== each.defaultChecked);
+    });
+  }
   function go(key) {
     var link = document.querySelector('a[data-goes="' + key + '"]');
-    if (!link) { return false; }
+    if (!link || Array.prototype.some.call(document.querySelectorAll('form[method="post"]'), isBegun)) { return false; }
     link.click();
     return true;
   }
