@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping
 from datetime import date
 from typing import Any
@@ -97,9 +98,9 @@ class _Counted:
     """The cells by key and day, and the sums over keys, over days and over both; each counts a case once."""
 
     def __init__(self) -> None:
-        self.cells: dict[tuple[str, int], _Cell] = {}
-        self.keys: dict[str, _Cell] = {}
-        self.days: dict[int, _Cell] = {}
+        self.cells: defaultdict[tuple[str, int], _Cell] = defaultdict(_Cell)
+        self.keys: defaultdict[str, _Cell] = defaultdict(_Cell)
+        self.days: defaultdict[int, _Cell] = defaultdict(_Cell)
         self.overall = _Cell()
         self._last_day: dict[tuple[str, str], int] = {}
         self._last_day_of_all: dict[str, int] = {}
@@ -108,9 +109,9 @@ class _Counted:
         """Counts one interaction; they come in the order in which they happened."""
         before = self._last_day.get((case_id, key)) if case_id else day
         before_of_all = self._last_day_of_all.get(case_id) if case_id else day
-        self.cells.setdefault((key, day), _Cell()).add(begins=begins, is_new_case=before != day)
-        self.keys.setdefault(key, _Cell()).add(begins=begins, is_new_case=before is None)
-        self.days.setdefault(day, _Cell()).add(begins=begins, is_new_case=before_of_all != day)
+        self.cells[key, day].add(begins=begins, is_new_case=before != day)
+        self.keys[key].add(begins=begins, is_new_case=before is None)
+        self.days[day].add(begins=begins, is_new_case=before_of_all != day)
         self.overall.add(begins=begins, is_new_case=before_of_all is None)
         if case_id:
             self._last_day[case_id, key] = self._last_day_of_all[case_id] = day
