@@ -53,7 +53,8 @@ def test_a_second_reading_says_that_it_is_one(engine: SuggestionEngine) -> None:
 
 
 @pytest.mark.parametrize(
-    "handle", ["annikathorvaldsen", "rupert1984", "anna", "2kestrel1990", "", None, "1234", "żółć"]
+    "handle",
+    ["annikathorvaldsen", "rupert1984", "anna", "2kestrel1990", "", None, "1234", "żółć", "carre%C3%B1o%2D%7a1a"],
 )
 def test_a_plain_handle_has_no_other_spelling(handle: str | None) -> None:
     assert [

@@ -48,9 +48,7 @@ def read_handle(handle: str | None, network: str = "") -> HandleText:
     """The handle taken apart; a network's own machine ids hold no name and read as empty."""
     if not handle or (network == "youtube" and _CHANNEL_ID.match(handle)):
         return NO_HANDLE
-    text = handle.strip().lstrip("@")
-    if _ESCAPED.search(text):
-        text = unquote(text)
+    text = _plainly(handle)
     if "/" in text:
         text = canonical_handle(text, network) or ""
     mixed = mixed_scripts(text)
@@ -74,7 +72,7 @@ def read_otherwise(handle: str | None) -> tuple[str, ...]:
 
     Digits are read as the letters they look like; letters that were drawn out, and Japanese long vowels, are read once.
     """
-    text = (handle or "").strip().lstrip("@").lower()
+    text = _plainly(handle or "").lower()
     if not text.isascii():
         return ()
     spellings = []
@@ -88,6 +86,11 @@ def read_otherwise(handle: str | None) -> tuple[str, ...]:
         spellings.append(_DOUBLED.sub(r"\1", text))
     spellings.append(_LONG_O.sub(lambda vowel: "o" if vowel[0][0] == "o" else "", text))
     return tuple(dict.fromkeys(each for each in spellings if each != text))[:MOST_SPELLINGS]
+
+
+def _plainly(handle: str) -> str:
+    text = handle.strip().lstrip("@")
+    return unquote(text) if _ESCAPED.search(text) else text
 
 
 def _words(text: str) -> list[str]:
