@@ -7,31 +7,12 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from dataclasses import dataclass
-from enum import StrEnum
 from functools import lru_cache
 from urllib.parse import unquote, urlsplit
 
 import phonenumbers
 from email_validator import EmailNotValidError, validate_email
 from phonenumbers import PhoneNumber, PhoneNumberType
-
-
-class IdentifierKind(StrEnum):
-    """What an identifier is."""
-
-    PHONE = "phone"
-    EMAIL = "email"
-    HANDLE = "handle"
-
-
-@dataclass(frozen=True, slots=True)
-class Identifier:
-    """A phone, e-mail or handle in canonical form; ``network`` is empty for phones and e-mails."""
-
-    kind: IdentifierKind
-    value: str
-    network: str = ""
 
 
 def _words(text: str) -> frozenset[str]:

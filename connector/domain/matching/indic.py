@@ -28,7 +28,7 @@ _CONSONANTS = _table(
 _BENGALI = {0x2B: "f", 0x2F: "y"}
 _VOICED = {"k": "g", "ch": "s", "t": "t", "th": "th", "p": "b"}
 _VOICED_BY_A_NASAL = {"k": "g", "ch": "j", "t": "d", "th": "d", "p": "b"}
-_SAID_TOGETHER = ((re.compile("k[s]h"), "ksh"), (re.compile("j[n]"), "gy"), (re.compile("n(?=[pb])"), "m"))
+_SAID_TOGETHER = ((re.compile("jn"), "gy"), (re.compile("n(?=[pb])"), "m"))
 _SILENT_WITHIN = re.compile(r"(?<=[aeiou~])([^aeiou~]h?)~(?=[^aeiou~]h?r?[aeiou])")
 
 
