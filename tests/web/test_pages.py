@@ -409,6 +409,8 @@ def test_a_wrong_filter_is_named(site: Site, wrong: str) -> None:
     assert '<input type="date" name="from"' in page.text
     if wrong.startswith("from=2026"):
         assert 'name="from" value="2026-02-02"' in page.text
+    if wrong.startswith("tz="):
+        assert '<input name="tz" value="Mars/Base">' in page.text
     assert f"<code>{wrong.partition('=')[0]}</code>" in page.text or "The span is longer" in page.text
     assert site.api("GET", f"/reports/volume?{wrong}", role="reporter").status_code == 422
 
