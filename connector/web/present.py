@@ -231,12 +231,15 @@ def account(row: Mapping[Any, Any], network: str) -> str:
 
 
 BIDI = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
-UNSEEN = "\u00ad\u034f\u115f\u1160\u17b4\u17b5\u180e\u200b\u200c\u200d\u2060\u2061\u2062\u2063\u2064\u3164\ufeff\uffa0"
+UNSEEN = (
+    "\u00ad\u034f\u115f\u1160\u17b4\u17b5\u180e\u200b\u200c\u200d\u2060\u2061\u2062\u2063\u2064\u2800\u3164\ufeff\uffa0"
+)
 
 
 def without_bidi(text: str) -> str:
-    """The text without the characters that change the direction of what follows."""
-    return "".join(char for char in text if char not in BIDI)
+    """The text without the characters that change the direction of what follows; empty where nothing can be seen."""
+    kept = "".join(char for char in text if char not in BIDI)
+    return kept if any(char not in UNSEEN and not char.isspace() for char in kept) else ""
 
 
 def told_apart(name: str) -> str:

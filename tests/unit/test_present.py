@@ -79,3 +79,12 @@ def test_what_was_sent_along_is_named_and_only_a_web_address_is_followed(
     kept: str, shown: list[tuple[str, str | None]]
 ) -> None:
     assert present.attached(kept) == shown
+
+
+@pytest.mark.parametrize("name", ["\u200b", "\u2800\u2800", "\u3164 \u202e", "\ufeff", " "])
+def test_a_name_that_nobody_can_see_is_none(name: str) -> None:
+    """Whoever bears it is told as somebody without one, and can be clicked on."""
+    assert present.without_bidi(name) == ""
+    nobody = {"network": "x", "handle": None, "display_name": name, "external_id": "7"}
+    assert present.account(nobody, "X") == "(no name)"
+    assert present.without_bidi("👩\u200d🔧 می\u200cخواهم") == "👩\u200d🔧 می\u200cخواهم"
