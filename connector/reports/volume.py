@@ -87,12 +87,6 @@ class _Cell:
         self.interactions = 0
         self.cases = 0
 
-    def add(self, *, begins: bool, is_new_case: bool) -> None:
-        """Counts one interaction."""
-        self.attempts += begins
-        self.interactions += 1
-        self.cases += is_new_case
-
 
 class _Counted:
     """The cells by key and day, and the sums over keys, over days and over both; each counts a case once."""
@@ -107,14 +101,26 @@ class _Counted:
 
     def add(self, key: str, day: int, case_id: str | None, *, begins: bool) -> None:
         """Counts one interaction; they come in the order in which they happened."""
-        before = self._last_day.get((case_id, key)) if case_id else day
-        before_of_all = self._last_day_of_all.get(case_id) if case_id else day
-        self.cells[key, day].add(begins=begins, is_new_case=before != day)
-        self.keys[key].add(begins=begins, is_new_case=before is None)
-        self.days[day].add(begins=begins, is_new_case=before_of_all != day)
-        self.overall.add(begins=begins, is_new_case=before_of_all is None)
-        if case_id:
-            self._last_day[case_id, key] = self._last_day_of_all[case_id] = day
+        cell = self.cells[key, day]
+        cell.attempts += begins
+        cell.interactions += 1
+        if case_id and self._last_day.get((case_id, key)) != day:
+            self._add_case(key, day, case_id)
+
+    def _add_case(self, key: str, day: int, case_id: str) -> None:
+        before = self._last_day_of_all.get(case_id)
+        self.cells[key, day].cases += 1
+        self.keys[key].cases += (case_id, key) not in self._last_day
+        self.days[day].cases += before != day
+        self.overall.cases += before is None
+        self._last_day[case_id, key] = self._last_day_of_all[case_id] = day
+
+    def sum_up(self) -> None:
+        """Adds up what the cells say of attempts and interactions; of cases the sums were kept along the way."""
+        for (key, day), cell in self.cells.items():
+            for total in (self.keys[key], self.days[day], self.overall):
+                total.attempts += cell.attempts
+                total.interactions += cell.interactions
 
 
 def _counted(connection: Connection, query: Query) -> _Counted:
@@ -145,6 +151,7 @@ def _counted(connection: Connection, query: Query) -> _Counted:
             goes_on_until[case_id] = at + GAP_MS
         if inbound and wanted and first <= day <= last:
             found.add(key, day, case_id, begins=begins)
+    found.sum_up()
     return found
 
 
