@@ -25,10 +25,11 @@ RANKS = {"Social_Profile__c": 10, "Case": 20, "Channel_Interaction__c": 30}
 NOBODY = "-"
 """Stands for no contact where calls without an answer are remembered by what they carried."""
 
+_IS_TRIED = "' ' || tried_contact_id || ' ' LIKE '% ' || CAST(:{0} AS TEXT) || ' %'"
 ALSO_TRIED = (
     "CASE WHEN CAST(:contact AS TEXT) IS NULL THEN tried_contact_id "
     "WHEN tried_contact_id IS NULL THEN CAST(:contact AS TEXT) "
-    "WHEN ' ' || tried_contact_id || ' ' LIKE '% ' || CAST(:contact AS TEXT) || ' %' THEN tried_contact_id "
+    f"WHEN {_IS_TRIED.format('contact')} THEN tried_contact_id "
     "ELSE tried_contact_id || ' ' || CAST(:contact AS TEXT) END"
 )
 """Remembers what a call carries beside what earlier ones did: the CRM may have taken any of them."""
@@ -106,7 +107,8 @@ _HAND_BACK = f"UPDATE outbox SET {_CLEAR}, touches = 0, run_at = {{now}} + :wait
 _WHOLE = f"""
 UPDATE outbox SET sent_digest = CASE WHEN claim IS NULL THEN NULL ELSE '{OVERTAKEN}' END,
   tried_contact_id = {ALSO_TRIED}
-WHERE external_key = :key AND (CAST(:named AS TEXT) IS NULL OR sent_contact_id = CAST(:named AS TEXT))
+WHERE external_key = :key
+  AND (CAST(:named AS TEXT) IS NULL OR sent_contact_id = CAST(:named AS TEXT) OR {_IS_TRIED.format("named")})
 """
 _HELD = "SELECT id FROM outbox WHERE claim = :claim"
 _OVERTAKEN = f"""
@@ -259,7 +261,7 @@ def send_whole(uow: UnitOfWork, keys: Collection[str], contact: str | None = Non
     """Makes these records, which are queued, go out whole although nothing in them may have changed.
 
     With a ``contact``, the CRM may show that one on them without anybody's having written it. With ``named``, only
-    those records are meant on which we named that one last.
+    those records are meant on which we named that one last, or on which it may stand for another such reason.
     """
     if keys:
         rows = [{"key": key, "contact": contact, "named": named} for key in sorted(keys)]

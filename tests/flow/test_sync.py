@@ -197,6 +197,26 @@ def test_a_merge_that_is_taken_back_before_anything_was_sent_leaves_no_name_behi
     assert crm.held() == crm.wanted()
 
 
+def test_of_two_merges_in_a_row_the_second_may_be_taken_back_before_anything_was_sent(
+    crm: CrmDesk, person: str
+) -> None:
+    """What we named one contact on, the CRM moved twice; of the first move nothing was sent when it made the second."""
+    assert crm.org is not None
+    second, third, account = crm.person(LastName="Kept"), crm.person(LastName="Third"), crm.account("ada")
+    crm.sync()
+    crm.yes(account, person)
+    crm.send()
+    for master, loser in ((second, person), (third, second)):
+        crm.org.merge(master, loser)
+        crm.sync()
+    crm.org.control("undelete", {"ids": [second]})
+    crm.sync()
+    assert crm.contacts_in_org() == {third}, "else this shows nothing"
+    crm.send()
+    assert (crm.reason(account), crm.contacts_in_org()) == ("hold", {None})
+    assert crm.held() == crm.wanted()
+
+
 def test_what_is_merged_into_a_contact_that_was_taken_out_of_a_merge_stays_there(crm: CrmDesk, person: str) -> None:
     """The CRM may go on naming the former master of a contact that lives again; it is nobody's record but its own."""
     assert crm.org is not None
