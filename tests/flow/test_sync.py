@@ -197,6 +197,24 @@ def test_a_merge_that_is_taken_back_before_anything_was_sent_leaves_no_name_behi
     assert crm.held() == crm.wanted()
 
 
+def test_a_merge_that_is_taken_back_between_two_readings_moves_no_name(crm: CrmDesk, person: str) -> None:
+    """No reading saw it but by the master that the CRM still names; the customer agreed to one, not to the other."""
+    assert crm.org is not None
+    master, account = crm.person(LastName="Kept"), crm.account("ada")
+    crm.sync()
+    crm.yes(account, person)
+    crm.send()
+    crm.org.merge(master, person)
+    crm.org.control("undelete", {"ids": [person]})
+    assert crm.contacts_in_org() == {master}, "else this shows nothing"
+    crm.sync()
+    crm.send()
+    assert crm.contacts_in_org() == {person}
+    crm.undo(account)
+    crm.send()
+    assert crm.contacts_in_org() == {None}
+
+
 def test_of_two_merges_in_a_row_the_second_may_be_taken_back_before_anything_was_sent(
     crm: CrmDesk, person: str
 ) -> None:

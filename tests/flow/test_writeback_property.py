@@ -155,7 +155,8 @@ def without_contact(record: dict[str, Any], is_theirs: bool) -> dict[str, Any]:
 # A removal whose answer was lost, seen by the next reading.
 LOST_REMOVAL: list[Step] = [("write", 0, 5), ("withdraw", 0, 0), ("drain", 8, 1), ("drain", 2, 2)]
 
-# A merge that is taken back before anything was sent, and one into a contact that was taken out of another.
+# A merge that is taken back before anything was read or sent, and one into a contact that was taken out of another.
+UNSEEN: list[Step] = [("merge", 1, 0), ("bring back", 0, 0)]
 TAKEN_BACK: list[Step] = [("merge", 1, 0), ("sync", 0, 0), ("bring back", 0, 0)]
 MERGED_AGAIN: list[Step] = [
     ("merge", 1, 0), ("sync", 0, 0), ("bring back", 0, 0), ("sync", 0, 0), ("yes", 1, 1), ("merge", 0, 1),
@@ -169,6 +170,7 @@ CAME_BACK: list[Step] = [
 
 @given(steps=STEPS)
 @example(steps=LOST_REMOVAL)
+@example(steps=UNSEEN)
 @example(steps=TAKEN_BACK)
 @example(steps=MERGED_AGAIN)
 @example(steps=CAME_BACK)

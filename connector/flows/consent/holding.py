@@ -142,6 +142,17 @@ def contact_back_in(uow: UnitOfWork, ctx: Context, contact_id: str) -> Receipt:
     return receipt
 
 
+def contact_kept_in(uow: UnitOfWork, contact_id: str, master_id: str) -> None:
+    """Tells anew what we named a contact on that the CRM joined to another and made its own again since the last look.
+
+    Its links never moved; its name did, to that other one, and nobody chose that.
+    """
+    ledger.take_turn(uow)
+    links = links_of_contact(uow.connection, contact_id)
+    for profile_id in sorted({each.profile_id for each in links if each.was_granted}):
+        retell(uow, profile_id, master_id, named=contact_id)
+
+
 def contacts_parted_in(uow: UnitOfWork, ctx: Context, survivor: str) -> Receipt:
     """The receipt of two contacts that the CRM had joined and made two again: whose link is whose, a person must say.
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from connector.crm.port import CRM, Record
 from connector.domain.events import to_millis
-from connector.flows.consent.holding import contact_back_in, contact_gone_in, contacts_parted_in
+from connector.flows.consent.holding import contact_back_in, contact_gone_in, contact_kept_in, contacts_parted_in
 from connector.flows.consent.merging import follow_merge_in
 from connector.flows.context import Context
 from connector.flows.sync.pull import (
@@ -97,6 +97,8 @@ def _put(ctx: Context, uow: UnitOfWork, rows: Sequence[ContactRow]) -> int:
                 survivor = surviving_contacts(uow.connection, [before.master_id])[before.master_id]
                 contacts_parted_in(uow, ctx, survivor or before.master_id)
             move_contact(uow, after.crm_id, after.crm_id)
+        elif before and not after.is_deleted and after.master_id and after.master_id != before.master_id:
+            contact_kept_in(uow, after.crm_id, after.master_id)
     return len(changed)
 
 
