@@ -454,6 +454,22 @@ def test_many_processes_share_one_schedule_that_the_budget_allows(crm: CrmDesk) 
     assert crm.org.stats()["calls"] == calls
 
 
+def test_a_reading_that_rests_near_the_orgs_limit_asks_nothing_for_as_long_as_it_says(
+    crm: CrmDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A look a minute by every process would use up what is left for people and other apps."""
+    assert crm.org is not None
+    monkeypatch.setattr(crm.org.server.org.usage, "_config", replace(crm.org.server.org.config, daily_limit=1))
+    monkeypatch.setattr(crm.org.server.org.usage, "exhausted", lambda _app: False)
+    with pytest.raises(CrmRateLimited) as rests:
+        sync_when_due(crm.ctx, 60)
+    calls = crm.org.stats()["calls"]
+    pause = sync_when_due(crm.ctx, 60)
+    assert rests.value.retry_after is not None
+    assert rests.value.retry_after - 60 < pause <= rests.value.retry_after
+    assert crm.org.stats()["calls"] == calls
+
+
 def test_records_that_only_the_list_of_deletions_knows_are_let_go(crm: CrmDesk, person: str) -> None:
     assert crm.org is not None
     case = crm.org.create("Case", Origin="Email", ContactId=person)

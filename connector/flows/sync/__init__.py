@@ -9,7 +9,7 @@ import structlog
 
 from connector.crm.port import CRM, Reading
 from connector.domain.pacing import DAY_MS, UNKNOWN_TOTAL
-from connector.errors import ConnectorError, Misconfigured, StoreBusy
+from connector.errors import ConnectorError, CrmRateLimited, Misconfigured, StoreBusy
 from connector.flows.context import Context
 from connector.flows.sync.born import BornReader
 from connector.flows.sync.cases import FIELDS as CASE_FIELDS
@@ -107,7 +107,8 @@ def _remember(ctx: Context, fault: dict[str, str]) -> None:
 def sync_when_due(ctx: Context, every_seconds: float = 60.0) -> float:
     """Seconds until the next reading makes sense, after one that was due: for the schedules of many processes.
 
-    Readings come as often as asked, but no more often than half of the connector's share of API calls allows.
+    Readings come as often as asked, but no more often than half of the connector's share of API calls allows; where the
+    org asks for less, or is near its limit, nobody reads before the time that was told.
     """
     with ctx.store.read() as connection:
         wait = int(read_state(connection, TURN).get("next_at", 0)) - database_now(connection)
@@ -118,11 +119,17 @@ def sync_when_due(ctx: Context, every_seconds: float = 60.0) -> float:
     except ConnectorError as error:
         if not isinstance(error, StoreBusy):
             _remember(ctx, {"code": error.code, "message": error.message})
+        if isinstance(error, CrmRateLimited) and error.retry_after is not None:
+            _schedule(ctx, error.retry_after)
         raise
     _remember(ctx, {})
     budget = ctx.crm.budget() if ctx.crm else None
     total = budget.total if budget else UNKNOWN_TOTAL
     pause = max(every_seconds, report.calls * DAY_MS / 1000 / (ctx.crm_share / 2 * total))
+    _schedule(ctx, pause)
+    return pause
+
+
+def _schedule(ctx: Context, pause: float) -> None:
     with ctx.store.begin() as uow:
         write_state(uow, TURN, {**hold_state(uow, TURN), "next_at": uow.database_now() + round(pause * 1000)})
-    return pause
