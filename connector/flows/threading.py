@@ -166,7 +166,8 @@ def _move_answers(board: Board) -> None:
     before = {case.id for conversation, _ in later for case in board.conversations[conversation]} - board.new_cases
     since = min(case.opened_at for _, case in later)
     stored = [board.adopt_item(item) for item in items_of_cases(board.uow, before, since=since)]
-    ours = (item for item in stored if not item.is_inbound and item.origin == "connector")
+    ours = [item for item in stored if not item.is_inbound and item.origin == "connector"]
+    board.load_conversations(_conversation(item) for item in ours if item.profile_id is not None)
     for item in sorted(ours, key=_order):
         _place_loose(board, item)
 
@@ -226,8 +227,8 @@ def _answers(board: Board, item: Item, profile_id: str | None) -> None:
         return
     item.profile_id = profile_id
     board.change(item)
-    if profile_id is None and item.case_id is not None:
-        item.case_id = None
+    if item.case_id is not None:
+        item.case_id = None  # of another customer; whoever it answers by now may have none
         board.taken_out.add(item.id)
 
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from sqlalchemy import select, update
 
 from connector.domain.cases import KnownCase, Placement, place, place_answer
+from connector.domain.channels import AuthorRole
 from connector.domain.events import to_millis
 from connector.flows.applying import apply_events
 from connector.store.tables import cases, interactions
@@ -86,6 +87,20 @@ def test_an_old_case_that_is_closed_once_more_takes_no_words_from_the_open_one(s
         close(uow, 9.5 * DAY)
     apply(store, said("3", 10 * DAY), answered("a", 10 * DAY + 60))
     assert told(store) == [("closed", None, {"1"}), ("open", 10 * DAY + 60, {"2", "3", "a"})]
+
+
+def test_an_answer_that_turns_out_to_be_to_somebody_without_a_case_leaves_the_one_it_was_in(store: Store) -> None:
+    """Who began the thread arrives last, a machine; another's next matter must not stumble over the brand's words."""
+    to_the_thread = answered("a", 20 * DAY, to=None, parent_id="root", thread_id="root")
+    root = said("root", -5, by="machine", author_role=AuthorRole.BOT, thread_id="root")
+    apply(store, said("1", 0, thread_id="root"))
+    with store.begin() as uow:
+        close(uow, 60)
+    apply(store, to_the_thread)
+    apply(store, root)
+    assert rows(store, interactions, item_id="a")[0]["case_id"] is None
+    apply(store, said("2", 10 * DAY, thread_id="root"))
+    assert [len(rows(store, interactions, case_id=case["id"])) for case in rows(store, cases, thread="root")] == [1, 1]
 
 
 OLD = KnownCase("old", 0, 0, 60)
