@@ -88,7 +88,8 @@ def country_code(country: str | None) -> str | None:
     name = text.casefold().removeprefix("the ").replace(".", "")
     formal = [part.strip() for part in name.split(",", 1)]
     turned = " ".join(reversed(formal)).removeprefix("the ")  # Congo, the Democratic Republic of the
-    return next((region for each in (name, turned, formal[0]) if (region := _region_called(each))), None)
+    # The last part before the first: of two that could be one it is the country (Georgia, USA).
+    return next((region for each in (name, turned, formal[-1], formal[0]) if (region := _region_called(each))), None)
 
 
 def _region_called(name: str) -> str | None:

@@ -153,6 +153,7 @@ def test_canonical_forms_are_stable_and_never_crash(text: str) -> None:
         ("Côte d'Ivoire", "CI"),
         ("Ivory Coast", "CI"),
         ("U.S.A.", "US"),
+        ("Georgia, USA", "US"),
         ("the Netherlands", "NL"),
         ("日本", "JP"),
         ("Nowhere", None),
