@@ -16,7 +16,6 @@ from rich.progress import Progress, ProgressColumn
 from rich.table import Table
 
 from connector.errors import ConnectorError, Misconfigured, Refused, Retryable, StoreBusy
-from connector.settings import Settings, load_settings
 
 _PRETTY = orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS | orjson.OPT_UTC_Z
 """Rows name their columns by a kind of text of SQLAlchemy's own, which orjson takes for no string."""
@@ -65,11 +64,6 @@ def to_a_person(error: StoreBusy) -> str:
     if ":" in told:  # the cure is in it
         return f"{told}; then start this again."
     return f"{told}: see that the database of CONNECTOR_DATABASE_URL runs and answers, then start this again."
-
-
-def settings_here() -> Settings:
-    """The settings of this process: environment over connector.toml."""
-    return load_settings()
 
 
 def print_json(value: Any) -> None:
