@@ -287,6 +287,7 @@ cases = Table(
     ),
 )  # fmt: skip
 
+DELETED = "state = 'deleted'"
 LOOSE = "kind IS NOT NULL AND (case_id IS NULL OR (direction = 'outbound' AND customer_id IS NULL))"
 """Interactions whose case is still to be found, or follows from their parent or from who began the thread."""
 
@@ -346,6 +347,7 @@ interactions = Table(
         "ix_interactions_loose", "network", "scope", "thread",
         sqlite_where=text(LOOSE), postgresql_where=text(LOOSE),
     ),
+    Index("ix_interactions_deleted", "case_id", sqlite_where=text(DELETED), postgresql_where=text(DELETED)),
 )  # fmt: skip
 
 case_events = Table(
