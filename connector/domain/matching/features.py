@@ -135,19 +135,12 @@ def given(view: ProfileView, first: str, forms: NameForms) -> float:
 def _other_readings(found: Features, view: ProfileView, forms: NameForms, reading: Alignment) -> None:
     """How many contacts bear a longer name that the reading cuts, or the same one in its other place."""
     parts = [(at, at + len(part)) for at, part in ((reading.first_at, reading.first), (reading.last_at, reading.last))]
-    parts = [(start, end) for start, end in parts if start >= 0]
-    own = {form for form, _ in (*forms.firsts, *forms.lasts)}
-    longer = max(
-        (
-            bearers
-            for start, end, bearers in view.names_within
-            if any(start <= first and last <= end and last - first < end - start for first, last in parts)
-            and view.handle.letters[start:end] not in own
-        ),
-        default=0,
-    )
-    if longer:
-        found["rest.longer_name"] = log10(1 + longer)
+    holding = [names for start, end in parts if start >= 0 and (names := view.longer_names(start, end))]
+    if holding:
+        own = {form for form, _ in (*forms.firsts, *forms.lasts)}
+        longer = max(next((bearers for bearers, name in names if name not in own), 0) for names in holding)
+        if longer:
+            found["rest.longer_name"] = log10(1 + longer)
     if reading.pattern in STRONG:
         return
     if reading.last and reading.pattern not in _CUT_LAST:

@@ -50,6 +50,7 @@ class ProfileView:
     counts: dict[str, WordCounts] = field(default_factory=dict)
     names_within: tuple[tuple[int, int, int], ...] = ()
     second: bool = False
+    _longer: dict[tuple[int, int], tuple[tuple[int, str], ...]] = field(default_factory=dict)
 
     @property
     def named(self) -> bool:
@@ -58,13 +59,25 @@ class ProfileView:
 
     def look_up(self, size: int, counts: dict[str, WordCounts]) -> None:
         """Takes what the dictionary says of the words of this profile."""
-        self.size, self.counts = size, counts
+        self.size, self.counts, self._longer = size, counts, {}
         letters = self.handle.letters
         spans = ((start, start + len(word)) for word in counts for start in _places_of(word, letters))
         borne = ((start, end, self.count(letters[start:end])) for start, end in spans)
         self.names_within = tuple(
             sorted((start, end, each.given + each.family) for start, end, each in borne if each.given or each.family)
         )
+
+    def longer_names(self, start: int, end: int) -> tuple[tuple[int, str], ...]:
+        """The names in the handle that hold this part of it and more: how many contacts bear each, the most first."""
+        known = self._longer.get((start, end))
+        if known is None:
+            holding = (
+                (bearers, self.handle.letters[first:last])
+                for first, last, bearers in self.names_within
+                if first <= start and end <= last and end - start < last - first
+            )
+            known = self._longer[start, end] = tuple(sorted(holding, reverse=True))
+        return known
 
     def forget(self, kind: str, value: str) -> None:
         """Drops one of the profile's identifiers, since a crowd shares it."""
